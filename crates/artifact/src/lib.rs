@@ -1,0 +1,1 @@
+//! The model artifact scanner: containers, the symbolic pickle machine, format readers. Never runs what it reads.

@@ -1,0 +1,1 @@
+//! Injection, toxicity and similarity: embedded classifiers. Text in, calibrated scores out.

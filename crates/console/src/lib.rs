@@ -1,0 +1,1 @@
+//! People's door: JSON API, server-rendered pages, sessions, roles.

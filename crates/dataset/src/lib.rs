@@ -1,0 +1,1 @@
+//! Tables: readers, column profiles and checks on data sets.

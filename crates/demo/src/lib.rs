@@ -1,0 +1,1 @@
+//! The demonstration: a built-in model server and a scripted play against real listeners.

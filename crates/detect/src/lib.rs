@@ -1,0 +1,1 @@
+//! The text detection engine: PII and secrets in one pass, streaming, anonymisation. Bytes in, findings out.

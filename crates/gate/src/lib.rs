@@ -1,0 +1,1 @@
+//! The gate: checks by stage, verdict, exit code.

@@ -1,0 +1,1 @@
+//! CACAO playbooks: language, validation, expressions and the interpreter (state, event) to commands. Pure.

@@ -1,0 +1,1 @@
+//! Writers of findings and verdicts: JSON, SARIF, tables.

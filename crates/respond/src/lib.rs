@@ -1,0 +1,1 @@
+//! The response engine: intake, durable runs, approvals, cases, connectors, evidence.

@@ -1,0 +1,1 @@
+//! Durable state by aggregate: traits, the SQLite back end, migrations, one conformance suite.

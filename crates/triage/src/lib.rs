@@ -1,0 +1,1 @@
+//! Alerts to incidents: mapping, deduplication, folding, correlation, risk, decision. Pure.

@@ -1,0 +1,1 @@
+//! LLM wire formats: dialects, SSE codec, error bodies, text carriers. No I/O.
