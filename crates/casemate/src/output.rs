@@ -55,3 +55,21 @@ pub(crate) fn is_interactive() -> bool {
 fn no_color() -> bool {
     std::env::var("NO_COLOR").is_ok_and(|v| !v.is_empty())
 }
+
+/// Text from outside as it may be shown in a terminal: no control characters, so that an alert cannot move the cursor
+/// or rewrite what stands above it.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() || is_bidi(c) { '\u{fffd}' } else { c }).collect()
+}
+
+const fn is_bidi(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn escapes_do_not_reach_the_terminal() {
+        assert_eq!(super::printable("a\u{1b}[2Jb\u{202e}c"), "a\u{fffd}[2Jb\u{fffd}c");
+    }
+}
