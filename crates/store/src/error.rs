@@ -1,7 +1,7 @@
 //! How a store call fails.
 
 /// Failure of a store call. Each says what to do next: `Full`, `Locked` and `Unavailable` stop acknowledgement.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The disk or quota is full; nothing was written.

@@ -1,0 +1,232 @@
+//! The actions that playbooks may name: what each takes, whether it can be taken back, and how it behaves when it is not
+//! known whether it happened. The connectors implement exactly this table.
+
+use crate::extension::Mode;
+
+/// What an argument holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArgKind {
+    /// Text.
+    Text,
+    /// A whole number.
+    Integer,
+    /// True or false.
+    Bool,
+    /// `{kind, value}`: an entity, its kind as in [`casemate_finding::EntityKind`].
+    Entity,
+    /// A list of entities.
+    Entities,
+    /// A list of texts.
+    Texts,
+    /// Any JSON.
+    Any,
+}
+
+impl ArgKind {
+    /// For messages and documentation.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Integer => "whole number",
+            Self::Bool => "true or false",
+            Self::Entity => "entity {kind, value}",
+            Self::Entities => "list of entities {kind, value}",
+            Self::Texts => "list of texts",
+            Self::Any => "any JSON",
+        }
+    }
+}
+
+/// One argument.
+#[derive(Clone, Copy, Debug)]
+pub struct Arg {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: ArgKind,
+    /// True if it must be given.
+    pub required: bool,
+    /// What it means.
+    pub doc: &'static str,
+    /// True if the text must stand in the playbook and hold no `${…}`: it decides where a request goes.
+    pub fixed: bool,
+}
+
+/// One action.
+#[derive(Clone, Copy, Debug)]
+pub struct ActionSpec {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does.
+    pub summary: &'static str,
+    /// What may be done when it is not known whether it happened.
+    pub mode: Mode,
+    /// True if it changes something outside the case.
+    pub effect: bool,
+    /// True if it can be taken back, or ends by itself.
+    pub reversible: bool,
+    /// Its arguments.
+    pub args: &'static [Arg],
+    /// What it answers: members of the output.
+    pub output: &'static str,
+}
+
+const fn arg(name: &'static str, kind: ArgKind, required: bool, doc: &'static str) -> Arg {
+    Arg { name, kind, required, doc, fixed: false }
+}
+
+const fn fixed(name: &'static str, kind: ArgKind, required: bool, doc: &'static str) -> Arg {
+    Arg { name, kind, required, doc, fixed: true }
+}
+
+const TARGET: Arg = arg("target", ArgKind::Entity, true, "an address, range, key, model or endpoint");
+const DURATION: Arg =
+    arg("duration_ms", ArgKind::Integer, false, "milliseconds until it ends by itself; the step's `lasts` if left out");
+const REASON: Arg = arg("reason", ArgKind::Text, false, "why, for the audit log");
+
+/// Every action, in the order of the documentation.
+pub static ACTIONS: &[ActionSpec] = &[
+    ActionSpec {
+        name: "gateway.block",
+        summary: "Refuses all requests of the target at the gateway.",
+        mode: Mode::Idempotent,
+        effect: true,
+        reversible: true,
+        args: &[TARGET, DURATION, REASON],
+        output: "control (id), expires (unix ms or null)",
+    },
+    ActionSpec {
+        name: "gateway.limit",
+        summary: "Limits the requests of the target at the gateway.",
+        mode: Mode::Idempotent,
+        effect: true,
+        reversible: true,
+        args: &[TARGET, arg("per_minute", ArgKind::Integer, true, "requests a minute"), DURATION, REASON],
+        output: "control (id), expires (unix ms or null)",
+    },
+    ActionSpec {
+        name: "gateway.lift",
+        summary: "Lifts blocks and limits of the target at the gateway.",
+        mode: Mode::Idempotent,
+        effect: true,
+        reversible: true,
+        args: &[TARGET, REASON],
+        output: "lifted (how many)",
+    },
+    ActionSpec {
+        name: "evidence.preserve",
+        summary: "Puts a copy into the evidence vault, addressed by its SHA-256.",
+        mode: Mode::Idempotent,
+        effect: false,
+        reversible: true,
+        args: &[
+            arg("what", ArgKind::Text, true, "`alerts`, `requests`, `dataset` or `model_version`"),
+            arg("subject", ArgKind::Entity, false, "what to copy; the case's alerts if left out"),
+            arg("digest", ArgKind::Text, false, "the digest that the copy must have, as `sha256:…`"),
+        ],
+        output: "digest (`sha256:…`), bytes, items",
+    },
+    ActionSpec {
+        name: "inventory.lookup",
+        summary: "Looks entities up in the inventory: owner, tier, lineage, blast radius.",
+        mode: Mode::Idempotent,
+        effect: false,
+        reversible: true,
+        args: &[arg("entities", ArgKind::Entities, true, "what to look up")],
+        output: "found (how many), tier (the least), owner, blast_radius, models, lineage (list of {from, to, kind})",
+    },
+    ActionSpec {
+        name: "gate.quarantine_version",
+        summary: "Quarantines a model version: the registry serves it no more and the gate blocks it.",
+        mode: Mode::Verify,
+        effect: true,
+        reversible: true,
+        args: &[arg("version", ArgKind::Text, true, "`name@version`"), REASON],
+        output: "version, previous (the state it was in)",
+    },
+    ActionSpec {
+        name: "dataset.quarantine",
+        summary: "Quarantines a data set: no training run may read it.",
+        mode: Mode::Verify,
+        effect: true,
+        reversible: true,
+        args: &[
+            arg("dataset", ArgKind::Text, true, "its name"),
+            arg("digest", ArgKind::Text, false, "one version of it, as `sha256:…`"),
+            REASON,
+        ],
+        output: "dataset, previous (the state it was in)",
+    },
+    ActionSpec {
+        name: "pipeline.hold",
+        summary: "Holds the training pipelines of a data set or model until a person releases them.",
+        mode: Mode::Idempotent,
+        effect: true,
+        reversible: true,
+        args: &[arg("target", ArgKind::Entity, true, "a dataset, model or run"), REASON],
+        output: "held (list of pipelines)",
+    },
+    ActionSpec {
+        name: "case.note",
+        summary: "Adds a note to the case.",
+        mode: Mode::Idempotent,
+        effect: false,
+        reversible: true,
+        args: &[arg("text", ArgKind::Text, true, "the note, as plain text")],
+        output: "note (id)",
+    },
+    ActionSpec {
+        name: "case.handoff",
+        summary: "Hands the case to people, with a package of timeline, evidence digests and decisions.",
+        mode: Mode::Idempotent,
+        effect: false,
+        reversible: true,
+        args: &[
+            arg("summary", ArgKind::Text, true, "what happened and what is asked of them, as plain text"),
+            arg("to", ArgKind::Text, false, "a team or person; the owner in the inventory if left out"),
+            arg("tasks", ArgKind::Texts, false, "what is left to do"),
+        ],
+        output: "handoff (id)",
+    },
+    ActionSpec {
+        name: "http.request",
+        summary: "Sends a JSON request through a configured connection.",
+        mode: Mode::AtMostOnce,
+        effect: true,
+        reversible: false,
+        args: &[
+            fixed("connection", ArgKind::Text, true, "name of the connection: address and credentials"),
+            fixed("method", ArgKind::Text, false, "`GET`, `POST`, `PUT`, `PATCH` or `DELETE`; `POST` if left out"),
+            arg("path", ArgKind::Texts, false, "segments, each of them percent-encoded"),
+            arg("query", ArgKind::Any, false, "an object; names and values are percent-encoded"),
+            arg("body", ArgKind::Any, false, "sent as JSON"),
+        ],
+        output: "status, body (JSON, or text)",
+    },
+    ActionSpec {
+        name: "openc2.command",
+        summary: "Sends an OpenC2 command to an actuator.",
+        mode: Mode::AtMostOnce,
+        effect: true,
+        reversible: false,
+        args: &[
+            fixed("connection", ArgKind::Text, true, "name of the connection: address and credentials"),
+            arg("command", ArgKind::Any, true, "the OpenC2 command: action, target, args"),
+        ],
+        output: "status, results",
+    },
+    ActionSpec {
+        name: "manual",
+        summary: "Asks a person to do something, and waits until they say that it is done.",
+        mode: Mode::AtMostOnce,
+        effect: false,
+        reversible: true,
+        args: &[arg("instruction", ArgKind::Text, true, "what to do, as plain text")],
+        output: "what the person answers",
+    },
+];
+
+/// The action with this name.
+pub fn action(name: &str) -> Option<&'static ActionSpec> {
+    ACTIONS.iter().find(|a| a.name == name)
+}
