@@ -13,6 +13,7 @@ mod expression;
 mod extension;
 mod foreign;
 mod ids;
+mod input;
 mod limits;
 mod lint;
 mod problem;
@@ -35,6 +36,7 @@ pub use extension::{
     VERSION as EXTENSION_VERSION, author_id, definition as extension_definition, extension_id,
 };
 pub use ids::{is_identifier, is_slug, slugify, stable_id};
+pub use input::{CaseFacts, run_input};
 pub use limits::Limits;
 pub use lint::{lint, lint_text, lint_with, load};
 pub use problem::{Level, Problem};
