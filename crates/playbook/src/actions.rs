@@ -82,6 +82,7 @@ const fn fixed(name: &'static str, kind: ArgKind, required: bool, doc: &'static 
 const TARGET: Arg = arg("target", ArgKind::Entity, true, "an address, range, key, model or endpoint");
 const DURATION: Arg =
     arg("duration_ms", ArgKind::Integer, false, "milliseconds until it ends by itself; the step's `lasts` if left out");
+const SCOPE: Arg = arg("scope", ArgKind::Text, false, "only requests to this model or end-point");
 const REASON: Arg = arg("reason", ArgKind::Text, false, "why, for the audit log");
 
 /// Every action, in the order of the documentation.
@@ -92,7 +93,7 @@ pub static ACTIONS: &[ActionSpec] = &[
         mode: Mode::Idempotent,
         effect: true,
         reversible: true,
-        args: &[TARGET, DURATION, REASON],
+        args: &[TARGET, SCOPE, DURATION, REASON],
         output: "control (id), expires (unix ms or null)",
     },
     ActionSpec {
@@ -101,7 +102,7 @@ pub static ACTIONS: &[ActionSpec] = &[
         mode: Mode::Idempotent,
         effect: true,
         reversible: true,
-        args: &[TARGET, arg("per_minute", ArgKind::Integer, true, "requests a minute"), DURATION, REASON],
+        args: &[TARGET, arg("per_minute", ArgKind::Integer, true, "requests a minute"), SCOPE, DURATION, REASON],
         output: "control (id), expires (unix ms or null)",
     },
     ActionSpec {
@@ -122,6 +123,7 @@ pub static ACTIONS: &[ActionSpec] = &[
         args: &[
             arg("what", ArgKind::Text, true, "`alerts`, `requests`, `dataset` or `model_version`"),
             arg("subject", ArgKind::Entity, false, "what to copy; the case's alerts if left out"),
+            arg("path", ArgKind::Text, false, "file to copy; only below the directories configured for evidence"),
             arg("digest", ArgKind::Text, false, "the digest that the copy must have, as `sha256:…`"),
         ],
         output: "digest (`sha256:…`), bytes, items",
@@ -159,11 +161,15 @@ pub static ACTIONS: &[ActionSpec] = &[
     },
     ActionSpec {
         name: "pipeline.hold",
-        summary: "Holds the training pipelines of a data set or model until a person releases them.",
+        summary: "Holds a training pipeline, or all that read a data set, until a person releases them.",
         mode: Mode::Idempotent,
         effect: true,
         reversible: true,
-        args: &[arg("target", ArgKind::Entity, true, "a dataset, model or run"), REASON],
+        args: &[
+            arg("pipeline", ArgKind::Text, false, "its name"),
+            arg("dataset", ArgKind::Text, false, "a data set whose readers are held; one of the two must be given"),
+            REASON,
+        ],
         output: "held (list of pipelines)",
     },
     ActionSpec {

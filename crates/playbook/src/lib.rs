@@ -13,10 +13,13 @@ mod expression;
 mod extension;
 mod foreign;
 mod ids;
+mod input;
 mod limits;
+mod lint;
 mod problem;
 mod program;
 mod run;
+mod source;
 mod stix;
 mod template;
 
@@ -33,12 +36,18 @@ pub use extension::{
     VERSION as EXTENSION_VERSION, author_id, definition as extension_definition, extension_id,
 };
 pub use ids::{is_identifier, is_slug, slugify, stable_id};
+pub use input::{CaseFacts, run_input};
 pub use limits::Limits;
+pub use lint::{lint, lint_text, lint_with, load};
 pub use problem::{Level, Problem};
 pub use program::{Program, playbook_extension, step_extension, variable_name, variable_value};
 pub use run::{
     ActionOutcome, Answer, ApprovalNeed, ApprovalState, Branch, Command, CommandState, CommandStatus, Decision, Event,
     Refused, ResolvedCommand, ResolvedUndo, RunOutcome, RunState, RunStatus, ScopeState, StepRef, StepState,
     StepStatus, advance, commands_digest, pending, wake_at,
+};
+pub use source::{
+    Foreign, SourceAction, SourceApproval, SourceError, SourcePlaybook, SourceRetry, SourceStep, SourceVariable,
+    StepForeign, compile, decompile, line_of_step, parse_json, parse_yaml, render_json, render_yaml,
 };
 pub use template::Template;

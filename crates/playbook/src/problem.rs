@@ -15,7 +15,7 @@ pub enum Level {
 /// One problem.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// Stable code, as `missing-step`. [`CODES`] lists all.
+    /// Stable code, as `missing-step`.
     pub code: String,
     /// How bad it is.
     pub level: Level,

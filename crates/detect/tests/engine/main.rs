@@ -1,0 +1,4 @@
+//! The engine as its users see it: built-in rules and their examples, streams against whole texts.
+
+mod examples;
+mod streams;
