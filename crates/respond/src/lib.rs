@@ -11,5 +11,7 @@ pub mod connectors;
 pub mod egress;
 pub mod intake;
 pub mod inventory;
+pub mod library;
+pub mod runner;
 mod strict_json;
 pub mod vault;

@@ -49,7 +49,7 @@ pub(super) async fn apply(
         idempotency_key: key.to_owned(),
         tenant: call.run.tenant.clone(),
         target,
-        scope: None,
+        scope: call.optional("scope")?,
         effect,
         reason: call.reason()?,
         created_by: call.actor(),

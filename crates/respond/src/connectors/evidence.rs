@@ -131,7 +131,8 @@ fn file(around: &Surroundings, call: &Call<'_>, what: &str, subject: Option<Enti
     if subject.kind != kind {
         return Err(Failure::Refused(format!("`subject` is a {}, not a {}", subject.kind.as_str(), kind.as_str())));
     }
-    let named = around.inventory.file_of(&subject).unwrap_or_else(|| PathBuf::from(&subject.value));
+    let given: Option<PathBuf> = call.optional("path")?;
+    let named = given.or_else(|| around.inventory.file_of(&subject)).unwrap_or_else(|| PathBuf::from(&subject.value));
     let path = inside(&around.evidence.roots, &named).map_err(Failure::Refused)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let origin = format!("{} {} in {}", kind.as_str(), subject.value, call.run.tenant);

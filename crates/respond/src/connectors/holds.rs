@@ -1,6 +1,7 @@
 //! Quarantine of model versions and data sets, and holds on pipelines, which the gate honours.
 
 use async_trait::async_trait;
+use casemate_finding::{Entity, EntityKind};
 use casemate_store::model::{Effect, Target};
 use serde_json::{Value, json};
 
@@ -58,12 +59,17 @@ impl Connector for HoldPipeline {
     }
 
     async fn perform(&self, around: &Surroundings, call: &Call<'_>) -> Result<Value, Failure> {
-        let target = call.target()?;
-        let pipelines = around.inventory.pipelines_of(&target);
-        if pipelines.is_empty() {
-            let (kind, value) = (target.kind.as_str(), &target.value);
-            return Err(Failure::Refused(format!("the inventory names no pipeline of {kind} `{value}`")));
-        }
+        let pipeline: Option<String> = call.optional("pipeline")?;
+        let dataset: Option<String> = call.optional("dataset")?;
+        let pipelines = match (pipeline, dataset) {
+            (Some(name), _) => vec![name],
+            (None, Some(dataset)) => {
+                // Where the inventory names no reader, the hold is on the data set's own name: whoever asks for it is held.
+                let readers = around.inventory.pipelines_of(&Entity::new(EntityKind::Dataset, dataset.as_str()));
+                if readers.is_empty() { vec![dataset] } else { readers }
+            }
+            (None, None) => return Err(Failure::Refused("give `pipeline` or `dataset`".into())),
+        };
         for name in &pipelines {
             let key = format!("{}/{name}", call.key);
             apply(around, call, &key, Target::Pipeline(name.clone()), Effect::Block, hold_ms(around, call)).await?;
