@@ -36,8 +36,6 @@ pub async fn secure(request: Request, next: Next) -> Response {
 /// Adds `Strict-Transport-Security`, where browsers come over TLS.
 pub async fn strict_transport(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    response
-        .headers_mut()
-        .insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     response
 }

@@ -25,12 +25,7 @@ pub struct Problem {
 
 impl Problem {
     /// A problem from its parts.
-    pub fn new(
-        status: StatusCode,
-        code: &'static str,
-        message: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { status, code, message: message.into(), remedy: remedy.into() }
     }
 

@@ -32,7 +32,9 @@ pub struct Peer(pub SocketAddr);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address cannot be listened on.
-    #[error("console cannot listen on {listen}: {source}; another program may have it: set `console.listen` to a free port")]
+    #[error(
+        "console cannot listen on {listen}: {source}; another program may have it: set `console.listen` to a free port"
+    )]
     Listen {
         /// The address.
         listen: SocketAddr,

@@ -42,8 +42,7 @@ pub fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor, TlsError> {
     if chain.is_empty() {
         return Err(file("certificate", &config.certificate, "it holds no certificate".into()));
     }
-    let key =
-        PrivateKeyDer::from_pem_file(&config.key).map_err(|e| file("key", &config.key, e.to_string()))?;
+    let key = PrivateKeyDer::from_pem_file(&config.key).map_err(|e| file("key", &config.key, e.to_string()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let pair = |e: rustls::Error| TlsError::Pair { why: e.to_string() };
     let mut server = rustls::ServerConfig::builder_with_provider(provider)

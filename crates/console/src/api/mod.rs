@@ -123,14 +123,12 @@ pub fn router() -> Router<App> {
     for op in OPERATIONS {
         router = router.route(op.path, (op.serve)());
     }
-    router
-        .fallback(async || ApiProblem(Problem::not_found("operation")))
-        .method_not_allowed_fallback(async || {
-            ApiProblem(Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "This path does not take that method.",
-                "See /api/v1/openapi.json for what it takes.",
-            ))
-        })
+    router.fallback(async || ApiProblem(Problem::not_found("operation"))).method_not_allowed_fallback(async || {
+        ApiProblem(Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "This path does not take that method.",
+            "See /api/v1/openapi.json for what it takes.",
+        ))
+    })
 }

@@ -6,8 +6,7 @@ use super::{OPERATIONS, Operation, schema};
 
 const ABOUT: &str = "Everything that the console shows. Times are milliseconds since 1970-01-01T00:00:00Z. A caller sees \
     its tenant only; something of another tenant is answered as if it were not there.";
-const SESSION: &str =
-    "A log-in (behind TLS the name begins with __Host-). POST also needs the header X-CSRF-Token.";
+const SESSION: &str = "A log-in (behind TLS the name begins with __Host-). POST also needs the header X-CSRF-Token.";
 
 /// The document, as served at `/api/v1/openapi.json`.
 pub fn document() -> Value {

@@ -7,7 +7,7 @@ mod run_view;
 mod traffic;
 
 pub use cases::{CasePage, CaseQuery, Sort, StateFilter, load_approval, load_case, load_run};
-pub use decision::{Arithmetic};
+pub use decision::Arithmetic;
 pub use log::{audit_entries, events};
 pub use run_view::{Edge, RunView, StepView};
 pub use traffic::{Component, Minute, Traffic, components};

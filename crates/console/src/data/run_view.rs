@@ -224,7 +224,8 @@ impl RunView {
             if !seen.insert(id.clone()) {
                 continue;
             }
-            let phase = phase_of(step).unwrap_or(if matches!(step.kind, StepKind::End) { Phase::Handoff } else { before });
+            let phase =
+                phase_of(step).unwrap_or(if matches!(step.kind, StepKind::End) { Phase::Handoff } else { before });
             for (_, next) in ways(step) {
                 queue.push_back((next, phase));
             }

@@ -87,10 +87,8 @@ const MINUTES: i64 = 60;
 /// What the store says.
 pub async fn components(store: &dyn Store, now: UnixMs) -> Result<Vec<Component>, Problem> {
     let all = store.component_status(now.plus_ms(-COMPONENT_FORGOTTEN_MS)).await?;
-    let mut out: Vec<Component> = all
-        .into_iter()
-        .map(|status| Component { up: now.since_ms(status.at) < COMPONENT_SILENT_MS, status })
-        .collect();
+    let mut out: Vec<Component> =
+        all.into_iter().map(|status| Component { up: now.since_ms(status.at) < COMPONENT_SILENT_MS, status }).collect();
     out.sort_by(|a, b| (&a.status.component, &a.status.instance).cmp(&(&b.status.component, &b.status.instance)));
     Ok(out)
 }

@@ -74,11 +74,19 @@ fn edge(out: &mut String, view: &RunView, e: &crate::data::Edge, spots: &[(usize
     } else if x2 > x1 {
         let (from, to) = (x1 + NODE_W, x2 - 2);
         let bend = (from + to) / 2;
-        (format!("M{from} {}C{bend} {} {bend} {} {to} {}", y1 + mid, y1 + mid, y2 + mid, y2 + mid), from + 3, y1 + mid - 5)
+        (
+            format!("M{from} {}C{bend} {} {bend} {} {to} {}", y1 + mid, y1 + mid, y2 + mid, y2 + mid),
+            from + 3,
+            y1 + mid - 5,
+        )
     } else {
         let (from, to) = (x1, x2 + NODE_W + 2);
         let bend = (from + to) / 2;
-        (format!("M{from} {}C{bend} {} {bend} {} {to} {}", y1 + mid, y1 + mid, y2 + mid, y2 + mid), to + 3, y1 + mid - 5)
+        (
+            format!("M{from} {}C{bend} {} {bend} {} {to} {}", y1 + mid, y1 + mid, y2 + mid, y2 + mid),
+            to + 3,
+            y1 + mid - 5,
+        )
     };
     let _ = write!(out, r#"<path class="{class}" d="{path}" marker-end="url(#arrow)"/>"#);
     if !e.label.is_empty() {
@@ -110,13 +118,8 @@ fn node(out: &mut String, step: &StepView, i: usize, (x, y): (usize, usize)) {
     if !second.is_empty() {
         let _ = write!(out, r#"<text class="node-name" x="{}" y="{}">{}</text>"#, x + 10, top + 14, escape(&second));
     }
-    let _ = write!(
-        out,
-        r#"<text class="node-state" x="{}" y="{}">{}</text></a>"#,
-        x + 26,
-        y + NODE_H - 12,
-        escape(&state)
-    );
+    let _ =
+        write!(out, r#"<text class="node-state" x="{}" y="{}">{}</text></a>"#, x + 26, y + NODE_H - 12, escape(&state));
 }
 
 /// A name on at most two lines, broken between words where that is possible.

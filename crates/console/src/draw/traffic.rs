@@ -36,7 +36,9 @@ pub fn traffic_chart(minutes: &[Minute]) -> Markup {
         );
         let _ = write!(bars, "<g><title>{title}</title>");
         let mut below = 0_u64;
-        for (class, n) in [("passed", m.passed()), ("redacted", m.redacted), ("limited", m.limited), ("blocked", m.blocked)] {
+        for (class, n) in
+            [("passed", m.passed()), ("redacted", m.redacted), ("limited", m.limited), ("blocked", m.blocked)]
+        {
             // Anything that happened is seen: at least one unit high.
             let lower = scale(below, top);
             below = below.saturating_add(n);
@@ -48,9 +50,8 @@ pub fn traffic_chart(minutes: &[Minute]) -> Markup {
         }
         bars.push_str("</g>");
     }
-    let lines: String = [0, HEIGHT / 2, HEIGHT - 1]
-        .map(|y| format!(r#"<path class="grid" d="M0 {y}.5H{width}"/>"#))
-        .concat();
+    let lines: String =
+        [0, HEIGHT / 2, HEIGHT - 1].map(|y| format!(r#"<path class="grid" d="M0 {y}.5H{width}"/>"#)).concat();
     let label = format!("{requests} requests in the last hour, {held} of them blocked, limited or redacted");
     Markup::from_escaped(format!(
         r#"<div class="chart"><span class="chart-top">{top}/min</span><svg viewBox="0 0 {width} {HEIGHT}" preserveAspectRatio="none" role="img" aria-label="{label}">{lines}{bars}</svg><div class="chart-foot"><span>1 h ago</span><span>30 min</span><span>now</span></div></div>"#,
@@ -98,7 +99,13 @@ mod tests {
 
     #[test]
     fn extremes_do_not_overflow() {
-        let m = Minute { requests: u64::MAX, blocked: u64::MAX, limited: u64::MAX, redacted: u64::MAX, at: UnixMs(i64::MAX) };
+        let m = Minute {
+            requests: u64::MAX,
+            blocked: u64::MAX,
+            limited: u64::MAX,
+            redacted: u64::MAX,
+            at: UnixMs(i64::MAX),
+        };
         assert!(traffic_chart(&[m, m]).to_string().contains("bar-blocked"));
         for (risk, text) in [(f64::NAN, "0.00"), (7.0, "1.00"), (-1.0, "0.00"), (0.5, "0.50")] {
             assert!(risk_bar(risk).to_string().contains(text));

@@ -2,9 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use casemate_store::model::{
-    Alert, Case, Decision, CaseState, Evidence, Role, Run, TimelineEntry, Verdict,
-};
+use casemate_store::model::{Alert, Case, CaseState, Decision, Evidence, Role, Run, TimelineEntry, Verdict};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -99,7 +97,10 @@ fn entry(app: &App, by: &Standing, kind: &str, text: String, data: Value) -> Tim
 pub(crate) fn text_of<'t>(text: &'t str, what: &str, chars_max: usize) -> Result<&'t str, Problem> {
     let text = text.trim();
     if text.is_empty() {
-        return Err(Problem::invalid(format!("The {what} is empty."), format!("Write the {what}, then send it again.")));
+        return Err(Problem::invalid(
+            format!("The {what} is empty."),
+            format!("Write the {what}, then send it again."),
+        ));
     }
     if text.chars().count() > chars_max {
         let message = format!("The {what} is longer than {chars_max} characters.");

@@ -4,9 +4,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse};
 use casemate_finding::Secret;
-use casemate_store::model::{
-    ApiKey, Containment, ContainmentId, Effect, KeyId, Role, Target, TenantId,
-};
+use casemate_store::model::{ApiKey, Containment, ContainmentId, Effect, KeyId, Role, Target, TenantId};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -71,7 +69,12 @@ impl GatewayPage {
 /// Ended containments that are listed.
 const ENDED_ROWS: usize = 10;
 
-async fn read(app: &App, standing: &Standing, fresh: Option<Fresh>, done: Option<&str>) -> Result<GatewayPage, Problem> {
+async fn read(
+    app: &App,
+    standing: &Standing,
+    fresh: Option<Fresh>,
+    done: Option<&str>,
+) -> Result<GatewayPage, Problem> {
     let scope = standing.scope();
     let (store, now) = (app.store.as_ref(), app.now());
     let (active, recent) = containments(app, &scope).await?;
@@ -160,7 +163,9 @@ pub(crate) async fn make_key(app: &App, by: &Standing, sent: &NewKey) -> Result<
         "" => None,
         days => match days.parse::<u32>() {
             Ok(d @ 1..=3_650) => Some(app.now().plus_ms(i64::from(d) * 86_400_000)),
-            _ => return Err(Problem::invalid("The days are not 1 to 3650.", "Leave them empty for a key without end.")),
+            _ => {
+                return Err(Problem::invalid("The days are not 1 to 3650.", "Leave them empty for a key without end."));
+            }
         },
     };
     let Some(issuer) = app.extras.key_issuer.as_ref() else {
@@ -172,9 +177,9 @@ pub(crate) async fn make_key(app: &App, by: &Standing, sent: &NewKey) -> Result<
         ));
     };
     let request = KeyRequest { name, tenant, tier: sent.tier.clone(), expires_at };
-    let issued = issuer
-        .issue(&request, app.now())
-        .map_err(|why| Problem::invalid(format!("The key could not be made: {why}."), "Change the form accordingly."))?;
+    let issued = issuer.issue(&request, app.now()).map_err(|why| {
+        Problem::invalid(format!("The key could not be made: {why}."), "Change the form accordingly.")
+    })?;
     app.store.insert_key(&issued.row).await?;
     let data = json!({"name": issued.row.name, "tier": issued.row.tier});
     app.audit(by, &issued.row.tenant, "key.create", issued.row.id.as_str(), data).await?;
@@ -315,7 +320,10 @@ pub(crate) async fn put_in_force(app: &App, by: &Standing, sent: &NewContainment
 /// A CIDR with its network address; one address is a range of its own.
 fn range(written: &str) -> Result<String, Problem> {
     let wrong = || {
-        Problem::invalid("That is not an address or range.", "Write it as 203.0.113.0/24, 203.0.113.7 or 2001:db8::/48.")
+        Problem::invalid(
+            "That is not an address or range.",
+            "Write it as 203.0.113.0/24, 203.0.113.7 or 2001:db8::/48.",
+        )
     };
     let net: ipnet::IpNet = match written.parse::<std::net::IpAddr>() {
         Ok(address) => address.into(),

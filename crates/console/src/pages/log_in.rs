@@ -116,7 +116,13 @@ pub async fn submit(
     app.throttle.succeeded(name);
     let cookie = start_session(&app, &person).await?;
     log(&app, &person, "session.start", json!({"address": peer.ip().to_string()})).await?;
-    let to = if person.must_change_password { "/password" } else if is_own_path(&next) { &next } else { "/" };
+    let to = if person.must_change_password {
+        "/password"
+    } else if is_own_path(&next) {
+        &next
+    } else {
+        "/"
+    };
     Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), Redirect::to(to)).into_response())
 }
 

@@ -22,7 +22,6 @@ struct OverviewPage {
     chart: Markup,
     severities: Vec<(Severity, u64)>,
     active: u64,
-    waiting: u64,
     cases: Vec<Case>,
     approvals: Vec<Approval>,
     components: Vec<Component>,
@@ -41,7 +40,6 @@ pub async fn show(State(app): State<App>, Query(done): Query<Done>, Visitor(stan
     let traffic = if scope.is_all() { Traffic::of(&components, app.now()) } else { Traffic::default() };
     let counts = store.count_cases(&scope.0).await?;
     let active = counts.iter().filter(|(s, _)| *s != CaseState::Closed).map(|(_, n)| n).sum();
-    let waiting = counts.iter().filter(|(s, _)| *s == CaseState::Waiting).map(|(_, n)| n).sum();
     let all = CasePage::read_all(store, &scope, &CaseQuery::default()).await?.0;
     let mut severities: Vec<(Severity, u64)> = Severity::ALL.into_iter().rev().map(|s| (s, 0)).collect();
     for case in &all {
@@ -62,7 +60,7 @@ pub async fn show(State(app): State<App>, Query(done): Query<Done>, Visitor(stan
         traffic,
         severities,
         active,
-        waiting,
+
         cases,
         approvals,
         components,

@@ -103,7 +103,11 @@ pub struct ChangePerson {
 
 /// `POST /people/{name}`: another role, out, back in, or a fresh one-time password. Nobody changes themselves here, so
 /// that the last admin cannot shut themselves out.
-pub async fn change(State(app): State<App>, Path(name): Path<String>, OwnForm(by, sent): OwnForm<ChangePerson>) -> Page {
+pub async fn change(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    OwnForm(by, sent): OwnForm<ChangePerson>,
+) -> Page {
     by.needs(Role::Admin)?;
     let person = app.store.person(&name).await?.filter(|p| by.scope().sees(&p.tenant));
     let mut person = person.ok_or_else(|| Problem::not_found("person"))?;
