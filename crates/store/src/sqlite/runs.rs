@@ -77,6 +77,31 @@ async fn append(c: &mut SqliteConnection, id: &RunId, events: &[RunEvent], state
     Ok(())
 }
 
+/// Begins a run once by its idempotency key.
+pub(super) async fn begin(c: &mut SqliteConnection, run: &Run) -> Result<Applied<Run>, Fault> {
+    let there: Option<Row> = sqlx::query_as("SELECT id, state, updated_at, doc FROM runs WHERE idempotency_key = ?1")
+        .bind(&run.idempotency_key)
+        .fetch_optional(&mut *c)
+        .await?;
+    if let Some(row) = there {
+        return Ok(Applied::Already(read(row)?));
+    }
+    sqlx::query(
+        "INSERT INTO runs (id, idempotency_key, tenant, case_id, state, updated_at, doc)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )
+    .bind(&run.id.0)
+    .bind(&run.idempotency_key)
+    .bind(&run.tenant.0)
+    .bind(&run.case.0)
+    .bind(run.state.as_str())
+    .bind(run.updated_at.0)
+    .bind(write_doc("run", &run.id.0, run)?)
+    .execute(c)
+    .await?;
+    Ok(Applied::New(run.clone()))
+}
+
 /// Writes intents; each is written once.
 async fn insert_intents(c: &mut SqliteConnection, intents: &[Intent]) -> Result<(), Fault> {
     for intent in intents {
@@ -111,33 +136,7 @@ async fn insert_intents(c: &mut SqliteConnection, intents: &[Intent]) -> Result<
 impl Runs for SqliteStore {
     async fn start_run(&self, run: &Run) -> Result<Applied<Run>> {
         let run = run.clone();
-        self.write(move |c| {
-            Box::pin(async move {
-                let there: Option<Row> =
-                    sqlx::query_as("SELECT id, state, updated_at, doc FROM runs WHERE idempotency_key = ?1")
-                        .bind(&run.idempotency_key)
-                        .fetch_optional(&mut *c)
-                        .await?;
-                if let Some(row) = there {
-                    return Ok(Applied::Already(read(row)?));
-                }
-                sqlx::query(
-                    "INSERT INTO runs (id, idempotency_key, tenant, case_id, state, updated_at, doc)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )
-                .bind(&run.id.0)
-                .bind(&run.idempotency_key)
-                .bind(&run.tenant.0)
-                .bind(&run.case.0)
-                .bind(run.state.as_str())
-                .bind(run.updated_at.0)
-                .bind(write_doc("run", &run.id.0, &run)?)
-                .execute(c)
-                .await?;
-                Ok(Applied::New(run))
-            })
-        })
-        .await
+        self.write(move |c| Box::pin(async move { begin(c, &run).await })).await
     }
 
     async fn append_run(&self, id: &RunId, events: &[RunEvent], intents: &[Intent], state: RunState) -> Result<()> {
