@@ -19,6 +19,7 @@ mod lint;
 mod problem;
 mod program;
 mod run;
+mod simulate;
 mod source;
 mod stix;
 mod template;
@@ -45,6 +46,10 @@ pub use run::{
     ActionOutcome, Answer, ApprovalNeed, ApprovalState, Branch, Command, CommandState, CommandStatus, Decision, Event,
     Refused, ResolvedCommand, ResolvedUndo, RunOutcome, RunState, RunStatus, ScopeState, StepRef, StepState,
     StepStatus, advance, commands_digest, pending, wake_at,
+};
+pub use simulate::{
+    Approvals, CaseResult, Expect, Mock, Mocks, Performed, Simulation, TestCase, TestFile, differences, parse_tests,
+    run_tests, simulate,
 };
 pub use source::{
     Foreign, SourceAction, SourceApproval, SourceError, SourcePlaybook, SourceRetry, SourceStep, SourceVariable,
