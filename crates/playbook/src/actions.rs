@@ -252,9 +252,42 @@ pub fn action(name: &str) -> Option<&'static ActionSpec> {
     ACTIONS.iter().find(|a| a.name == name)
 }
 
+/// The table of actions as Markdown, for `playbooks/README.md` and the documentation.
+pub fn actions_markdown() -> String {
+    let mut out = String::new();
+    for a in ACTIONS {
+        let mode = match a.mode {
+            Mode::Idempotent => "idempotent",
+            Mode::Verify => "verify",
+            Mode::AtMostOnce => "at_most_once",
+        };
+        let back = match (a.effect, a.reversible) {
+            (false, _) => "no effect outside the case",
+            (true, true) => "can be taken back",
+            (true, false) => "**cannot be taken back**",
+        };
+        out.push_str(&format!("### `{}`\n\n{} Mode `{mode}`; {back}.\n\n", a.name, a.summary));
+        out.push_str("| argument | holds | |\n|---|---|---|\n");
+        for arg in a.args {
+            let need = if arg.required { "**" } else { "" };
+            let fixed = if arg.fixed { " (written out: no `${…}`)" } else { "" };
+            out.push_str(&format!("| {need}`{}`{need} | {} | {}{fixed} |\n", arg.name, arg.kind.as_str(), arg.doc));
+        }
+        out.push_str(&format!("\nAnswers: {}.\n\n", a.output));
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
-    use super::ACTIONS;
+    use super::{ACTIONS, actions_markdown};
+
+    #[test]
+    fn the_readme_holds_the_table() {
+        let readme = include_str!("../../../playbooks/README.md");
+        let table = actions_markdown();
+        assert!(readme.contains(table.trim()), "put this into playbooks/README.md:\n{table}");
+    }
 
     #[test]
     fn names_are_unique_and_samples_are_objects() {

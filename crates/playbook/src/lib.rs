@@ -24,7 +24,7 @@ mod source;
 mod stix;
 mod template;
 
-pub use actions::{ACTIONS, ActionSpec, Arg, ArgKind, action};
+pub use actions::{ACTIONS, ActionSpec, Arg, ArgKind, action, actions_markdown};
 pub use atlas::{IDS as ATLAS_IDS, is_known as is_atlas_id, nearest as nearest_atlas_id};
 pub use cacao::{
     AgentTarget, Command as CacaoCommand, ExtensionDefinition, Playbook, SPEC_VERSION, Step, StepKind, Undo, Variable,
