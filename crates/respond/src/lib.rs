@@ -12,6 +12,11 @@ pub mod egress;
 pub mod intake;
 pub mod inventory;
 pub mod library;
+pub mod pump;
 pub mod runner;
+mod start;
+mod status;
 mod strict_json;
 pub mod vault;
+
+pub use start::{Respond, RunningRespond, StartError};

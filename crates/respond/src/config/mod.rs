@@ -6,8 +6,8 @@ mod settings;
 mod written;
 
 pub use secret::{SecretConfig, SecretReader};
-pub use settings::{Auth, ConfigProblem, Connection, Header, Settings, Source};
+pub use settings::{Auth, ConfigProblem, Connection, Header, Reading, Settings, Source};
 pub use written::{
     AuthConfig, ConnectionConfig, DatasetConfig, EgressConfig, EvidenceConfig, HeaderConfig, InventoryConfig,
-    LimitsConfig, ModelConfig, PipelineConfig, RespondConfig, SourceConfig,
+    LimitsConfig, ModelConfig, PipelineConfig, RespondConfig, SourceConfig, TierConfig,
 };

@@ -1,17 +1,20 @@
 //! The configuration as it is meant: checked, secrets read, addresses parsed.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use casemate_finding::Secret;
 use casemate_store::model::TenantId;
+use casemate_triage::{GenericMapping, TierPolicy};
 use ipnet::IpNet;
 use url::Url;
 
 use super::secret::SecretReader;
 use super::written::{
     AuthConfig, ConnectionConfig, EgressConfig, EvidenceConfig, HeaderConfig, InventoryConfig, LimitsConfig,
-    RespondConfig, SourceConfig,
+    RespondConfig, SourceConfig, TierConfig,
 };
 
 /// What is wrong with a configuration.
@@ -37,6 +40,8 @@ pub struct Settings {
     pub sources: Vec<Source>,
     /// What there is to protect; paths are absolute or relative to the process.
     pub inventory: InventoryConfig,
+    /// What may be done without people; tiers that are not here have triage's own policy.
+    pub tiers: BTreeMap<u8, TierPolicy>,
     /// Where playbooks may send requests.
     pub connections: Vec<Connection>,
     /// Which hosts they may reach, and bounds.
@@ -55,7 +60,7 @@ pub struct Source {
     /// Its name.
     pub name: String,
     /// How its alerts are read.
-    pub kind: String,
+    pub reading: Reading,
     /// Whose alerts they are.
     pub tenant: TenantId,
     /// How it proves who it is.
@@ -64,8 +69,15 @@ pub struct Source {
     pub delivery_header: String,
     /// JSON pointers to what changes between deliveries.
     pub volatile: Vec<String>,
-    /// The mapping, for `generic`.
-    pub mapping: Option<serde_json::Value>,
+}
+
+/// How a source's alerts are read.
+#[derive(Clone, Debug)]
+pub enum Reading {
+    /// In a form that triage knows.
+    Form(&'static str),
+    /// By expressions of the configuration.
+    Mapping(Arc<GenericMapping>),
 }
 
 /// How a source proves who it is.
@@ -143,6 +155,14 @@ impl RespondConfig {
                 check.problem(&format!("inventory.models[{i}].tier"), format!("{} is not 1 to 4", model.tier));
             }
         }
+        let mut tiers = BTreeMap::new();
+        for (tier, policy) in &self.tiers {
+            if !(1..=4).contains(tier) {
+                check.problem(&format!("tiers.{tier}"), "tiers are 1 to 4".into());
+            }
+            let TierConfig { unattended_max, irreversible } = *policy;
+            tiers.insert(*tier, TierPolicy { unattended_max, irreversible });
+        }
         check.limits(&self.limits);
         if !check.problems.is_empty() {
             return Err(check.problems);
@@ -153,6 +173,7 @@ impl RespondConfig {
             playbooks: self.playbooks.as_ref().map(|p| secrets.base.join(p)),
             sources,
             inventory: self.inventory.clone(),
+            tiers,
             connections,
             egress: self.egress.clone(),
             private_ranges,
@@ -219,15 +240,43 @@ impl Check<'_> {
                 Auth::Hmac { secret: self.secret(&at, secret)?, header: header.to_ascii_lowercase() }
             }
         };
+        let reading = self.reading(place, source)?;
         named.then(|| Source {
             name: source.name.clone(),
-            kind: source.kind.clone(),
+            reading,
             tenant: TenantId(source.tenant.clone()),
             auth,
             delivery_header: source.delivery_header.to_ascii_lowercase(),
             volatile: source.volatile.clone(),
-            mapping: source.mapping.clone(),
         })
+    }
+
+    fn reading(&mut self, place: &str, source: &SourceConfig) -> Option<Reading> {
+        match (source.kind.as_str(), &source.mapping) {
+            ("generic", Some(fields)) => match GenericMapping::compile(&source.name, fields) {
+                Ok(mapping) => Some(Reading::Mapping(Arc::new(mapping))),
+                Err(e) => {
+                    self.problem(&format!("{place}.mapping.{}", e.field), e.why);
+                    None
+                }
+            },
+            ("generic", None) => {
+                self.problem(&format!("{place}.mapping"), "kind `generic` needs it".into());
+                None
+            }
+            (kind, mapping) => {
+                if mapping.is_some() {
+                    self.problem(&format!("{place}.mapping"), format!("it is for kind `generic`, not `{kind}`"));
+                }
+                let found = casemate_triage::source(kind).filter(|s| !matches!(s.name, "gateway" | "gate"));
+                if found.is_none() {
+                    let known: Vec<_> = casemate_triage::SOURCES.iter().map(|s| s.name).collect();
+                    let why = format!("`{kind}` is not generic or one of {}", known.join(", "));
+                    self.problem(&format!("{place}.kind"), why);
+                }
+                found.map(|s| Reading::Form(s.name))
+            }
+        }
     }
 
     fn connection(&mut self, place: &str, connection: &ConnectionConfig) -> Option<Connection> {

@@ -1,7 +1,9 @@
 //! The configuration as people write it. Unknown keys are refused; whatever is left out has the default named here.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use casemate_triage::{GenericFields, Rung};
 use serde::{Deserialize, Serialize};
 
 use super::secret::SecretConfig;
@@ -20,6 +22,9 @@ pub struct RespondConfig {
     pub sources: Vec<SourceConfig>,
     /// Models, data sets and pipelines, with owner and tier.
     pub inventory: InventoryConfig,
+    /// What may be done without people, by tier (`1` to `4`). Default: up to quarantine on tiers 1 and 2, up to rolling back
+    /// on 3 and 4, and nothing that cannot be taken back.
+    pub tiers: BTreeMap<u8, TierConfig>,
     /// Where playbooks may send requests. Default nowhere.
     pub connections: Vec<ConnectionConfig>,
     /// Which addresses connections may reach.
@@ -38,6 +43,7 @@ impl Default for RespondConfig {
             playbooks: None,
             sources: Vec::new(),
             inventory: InventoryConfig::default(),
+            tiers: BTreeMap::new(),
             connections: Vec::new(),
             egress: EgressConfig::default(),
             evidence: EvidenceConfig::default(),
@@ -52,8 +58,9 @@ impl Default for RespondConfig {
 pub struct SourceConfig {
     /// Its name: the last part of its address, `/api/v1/alerts/NAME`.
     pub name: String,
-    /// How its alerts are read. Default `generic`.
-    #[serde(default = "generic")]
+    /// How its alerts are read: a form that triage knows (`plain`, `alertmanager`, `guardduty`, …), or `generic`, which is
+    /// described by `mapping`. Default `plain`.
+    #[serde(default = "plain")]
     pub kind: String,
     /// Whose alerts they are. Default `default`.
     #[serde(default = "default_tenant")]
@@ -66,13 +73,13 @@ pub struct SourceConfig {
     /// JSON pointers to what changes between two deliveries of the same alert. Default `/timestamp`, `/time`, `/sent_at`.
     #[serde(default = "volatile")]
     pub volatile: Vec<String>,
-    /// For `generic`: where in the alert each part of it is (see the mapping's documentation).
+    /// For `generic`: CEL expressions over `raw` for each part of the alert.
     #[serde(default)]
-    pub mapping: Option<serde_json::Value>,
+    pub mapping: Option<GenericFields>,
 }
 
-fn generic() -> String {
-    "generic".into()
+fn plain() -> String {
+    "plain".into()
 }
 
 fn default_tenant() -> String {
@@ -117,6 +124,18 @@ fn signature_header() -> String {
     "x-signature-256".into()
 }
 
+/// What a tier lets happen without people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TierConfig {
+    /// The most that runs unattended: `observe`, `snapshot`, `rate_limit`, `shadow`, `quarantine`, `roll_back`, `revoke` or
+    /// `stop`.
+    pub unattended_max: Rung,
+    /// Whether what cannot be taken back may run unattended. Never on tier 1. Default false.
+    #[serde(default)]
+    pub irreversible: bool,
+}
+
 /// What there is to protect.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -141,6 +160,9 @@ pub struct ModelConfig {
     /// Who answers for it. Default empty.
     #[serde(default)]
     pub owner: String,
+    /// Its share of all traffic, 0 to 1. Default 0.
+    #[serde(default)]
+    pub traffic: f64,
     /// Its end-points.
     #[serde(default)]
     pub endpoints: Vec<String>,
@@ -149,7 +171,7 @@ pub struct ModelConfig {
     pub datasets: Vec<String>,
     /// Files of its versions by `name@version`, for evidence.
     #[serde(default)]
-    pub versions: std::collections::BTreeMap<String, PathBuf>,
+    pub versions: BTreeMap<String, PathBuf>,
 }
 
 const fn tier_default() -> u8 {

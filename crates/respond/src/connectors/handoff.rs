@@ -43,7 +43,7 @@ impl Connector for HandOff {
         let to: Option<String> = call.optional("to")?;
         let handoff = format!("ho-{}", &sha256_hex(&[call.key.as_bytes()])[..16]);
         let package = Package {
-            to: to.unwrap_or_else(|| around.inventory.lookup(&case.entities).owner),
+            to: to.unwrap_or_else(|| around.inventory.owner(&case.entities)),
             summary: call.required("summary")?,
             tasks: call.optional("tasks")?.unwrap_or_default(),
             timeline: around.store.timeline(id, 0, TIMELINE_MAX).await?,

@@ -1,7 +1,6 @@
 //! Quarantine of model versions and data sets, and holds on pipelines, which the gate honours.
 
 use async_trait::async_trait;
-use casemate_finding::{Entity, EntityKind};
 use casemate_store::model::{Effect, Target};
 use serde_json::{Value, json};
 
@@ -65,7 +64,7 @@ impl Connector for HoldPipeline {
             (Some(name), _) => vec![name],
             (None, Some(dataset)) => {
                 // Where the inventory names no reader, the hold is on the data set's own name: whoever asks for it is held.
-                let readers = around.inventory.pipelines_of(&Entity::new(EntityKind::Dataset, dataset.as_str()));
+                let readers = around.inventory.readers_of(&dataset);
                 if readers.is_empty() { vec![dataset] } else { readers }
             }
             (None, None) => return Err(Failure::Refused("give `pipeline` or `dataset`".into())),

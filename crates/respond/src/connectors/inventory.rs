@@ -17,6 +17,6 @@ impl Connector for Lookup {
 
     async fn perform(&self, around: &Surroundings, call: &Call<'_>) -> Result<Value, Failure> {
         let entities: Vec<Entity> = call.required("entities")?;
-        Ok(around.inventory.lookup(&entities).to_json())
+        Ok(around.inventory.lookup(&entities))
     }
 }

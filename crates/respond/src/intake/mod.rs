@@ -4,5 +4,6 @@ mod auth;
 mod door;
 mod refusal;
 
+pub(crate) use door::content_hash;
 pub use door::{Intake, router};
 pub use refusal::Refusal;
