@@ -186,7 +186,7 @@ pub fn runs() -> Value {
 
 /// Answer of `getRun`.
 pub fn run_full() -> Value {
-    let edge = object(json!({"from": int(), "to": int(), "label": text()}));
+    let edge = object(json!({"from": int(), "to": int(), "label": text(), "upset": {"type": "boolean"}}));
     let line = object(json!({"seq": int(), "at": time(), "event": text(), "place": text(), "text": text()}));
     object(json!({
         "run": reference("Run"), "steps": array("Step"), "edges": {"type": "array", "items": edge},

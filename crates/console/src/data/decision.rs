@@ -78,11 +78,17 @@ impl Arithmetic {
 /// A number with as many decimals as say something: three significant ones below 1, two up to 1,000, else none.
 fn number(x: f64) -> String {
     let text = match x.abs() {
-        a if a >= 1_000.0 => format!("{x:.0}"),
+        a if (1_000.0..1e15).contains(&a) => return thousands(x),
         a if a >= 1.0 => format!("{x:.2}"),
         _ => format!("{x:.4}"),
     };
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+fn thousands(x: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the caller keeps it below 1e15")]
+    let whole = x.abs().round() as u64;
+    format!("{}{}", if x < 0.0 { "−" } else { "" }, crate::words::count(whole))
 }
 
 #[cfg(test)]
@@ -103,7 +109,7 @@ mod tests {
             terms,
             [
                 ("p", "0.92"),
-                ("gain", "1200"),
+                ("gain", "1\u{202f}200"),
                 ("rungs 1 › rung", "rate_limit"),
                 ("rungs 1 › ok", "yes"),
                 ("cost › false positive", "12.5"),

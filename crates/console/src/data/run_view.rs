@@ -1,6 +1,6 @@
 //! A run for reading: the playbook's steps by phase, each with how far it has come, and the log.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use casemate_finding::UnixMs;
 use casemate_playbook::{CommandStatus, Event, Phase, Playbook, RunState, Step, StepKind, StepState, StepStatus};
@@ -8,6 +8,7 @@ use casemate_store::model::{Run, RunEvent};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::run_log::LogLine;
 use crate::words;
 
 /// How far a step has come, as drawn.
@@ -121,21 +122,8 @@ pub struct Edge {
     pub to: usize,
     /// When it is taken; empty for always.
     pub label: String,
-}
-
-/// One line of the log.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct LogLine {
-    /// Position in the run.
-    pub seq: i64,
-    /// When.
-    pub at: UnixMs,
-    /// Name of the event.
-    pub event: String,
-    /// Where in the run; empty for the run itself.
-    pub place: String,
-    /// What happened, on one line.
-    pub text: String,
+    /// True for the way that a failure takes.
+    pub upset: bool,
 }
 
 /// A run, or a playbook that has not run, for reading.
@@ -154,7 +142,7 @@ pub struct RunView {
 }
 
 /// Length of summaries, in characters.
-const SUMMARY_CHARS: usize = 240;
+pub(super) const SUMMARY_CHARS: usize = 240;
 
 impl RunView {
     /// A playbook as it stands, before any run.
@@ -172,11 +160,10 @@ impl RunView {
         let mut out = Self::of_playbook(&run.playbook);
         let mut known = Vec::with_capacity(events.len());
         for e in events {
-            out.log.push(LogLine::of(e));
-            match serde_json::from_value::<Event>(e.event.clone()) {
-                Ok(event) => known.push(event),
-                Err(_) => out.complete = false,
-            }
+            let event = serde_json::from_value::<Event>(e.event.clone()).ok();
+            out.log.push(LogLine::of(e, event.as_ref()));
+            out.complete &= event.is_some();
+            known.extend(event);
         }
         let state = RunState::fold(&known);
         out.reason.clone_from(&state.reason);
@@ -226,7 +213,7 @@ impl RunView {
             }
             let phase =
                 phase_of(step).unwrap_or(if matches!(step.kind, StepKind::End) { Phase::Handoff } else { before });
-            for (_, next) in ways(step) {
+            for (next, ..) in ways(step) {
                 queue.push_back((next, phase));
             }
             order.push((id, phase));
@@ -238,9 +225,9 @@ impl RunView {
             let kind = step.kind.as_str();
             let name = step.name.clone().unwrap_or_else(|| words::plain(kind));
             self.steps.push(StepView::empty(id, &name, kind, *phase));
-            for (label, next) in ways(step) {
+            for (next, label, upset) in ways(step) {
                 if let Some(to) = at.get(next.as_str()) {
-                    self.edges.push(Edge { from, to: *to, label });
+                    self.edges.push(Edge { from, to: *to, label, upset });
                 }
             }
         }
@@ -252,38 +239,22 @@ fn phase_of(step: &Step) -> Option<Phase> {
     extension.get("phase").and_then(|p| serde_json::from_value(p.clone()).ok())
 }
 
-/// Where a step leads, with when.
-fn ways(step: &Step) -> Vec<(String, String)> {
-    let mut out: Vec<(String, String)> = Vec::new();
-    let mut way = |label: &str, to: &Option<String>| {
-        if let Some(to) = to {
-            out.push((label.to_owned(), to.clone()));
-        }
+/// Where a step leads: to which step, when, and whether that is the way of a failure.
+fn ways(step: &Step) -> Vec<(String, String, bool)> {
+    let branches: Vec<(String, &String)> = match &step.kind {
+        StepKind::Parallel { next_steps } => next_steps.iter().map(|id| (String::new(), id)).collect(),
+        StepKind::IfCondition { on_true, on_false, .. } => std::iter::once(("yes".to_owned(), on_true))
+            .chain(on_false.iter().map(|id| ("no".to_owned(), id)))
+            .collect(),
+        StepKind::WhileCondition { on_true, .. } => vec![("while it holds".to_owned(), on_true)],
+        StepKind::SwitchCondition { cases, .. } => cases.iter().map(|(case, id)| (case.clone(), id)).collect(),
+        _ => Vec::new(),
     };
-    match &step.kind {
-        StepKind::Parallel { next_steps } => next_steps.iter().for_each(|n| way("", &Some(n.clone()))),
-        StepKind::IfCondition { on_true, on_false, .. } => {
-            way("yes", &Some(on_true.clone()));
-            way("no", on_false);
-        }
-        StepKind::WhileCondition { on_true, .. } => way("while", &Some(on_true.clone())),
-        StepKind::SwitchCondition { cases, .. } => {
-            for (value, to) in cases {
-                way(value, &Some(to.clone()));
-            }
-        }
-        _ => {}
-    }
-    let branching = !out.is_empty();
-    let mut way = |label: &str, to: &Option<String>| {
-        if let Some(to) = to {
-            out.push((label.to_owned(), to.clone()));
-        }
-    };
-    way(if branching { "then" } else { "" }, &step.on_completion);
-    way("", &step.on_success);
-    way("on failure", &step.on_failure);
-    out
+    let after = step.followers().into_iter().map(|(member, id)| {
+        let upset = member == "on_failure";
+        (id.to_owned(), if upset { "on failure".to_owned() } else { String::new() }, upset)
+    });
+    branches.into_iter().map(|(label, id)| (id.clone(), label, false)).chain(after).collect()
 }
 
 impl StepView {
@@ -353,41 +324,5 @@ const fn status_word(status: CommandStatus) -> &'static str {
         CommandStatus::Retryable { .. } | CommandStatus::Backoff { .. } => "will be tried again",
         CommandStatus::Done => "done",
         CommandStatus::Failed => "failed",
-    }
-}
-
-/// Members of an event that the log line shows elsewhere, or that are too large for a line.
-const NOT_IN_TEXT: [&str; 11] =
-    ["event", "at", "place", "step", "playbook", "vars", "input", "key", "retry", "many", "branches"];
-
-impl LogLine {
-    fn of(e: &RunEvent) -> Self {
-        let text = |key: &str| e.event.get(key).and_then(Value::as_str).map(str::to_owned);
-        let place = text("place").or_else(|| e.event.pointer("/step/place").and_then(Value::as_str).map(str::to_owned));
-        let rest: BTreeMap<&String, &Value> = e
-            .event
-            .as_object()
-            .into_iter()
-            .flatten()
-            .filter(|(k, v)| !NOT_IN_TEXT.contains(&k.as_str()) && is_worth_saying(v))
-            .collect();
-        let rest = serde_json::to_value(rest).unwrap_or_default();
-        Self {
-            seq: e.seq,
-            at: e.at,
-            event: text("event").map_or_else(|| "unknown".to_owned(), |n| words::plain(&n)),
-            place: place.unwrap_or_default(),
-            text: words::one_line(&rest, SUMMARY_CHARS),
-        }
-    }
-}
-
-fn is_worth_saying(v: &Value) -> bool {
-    match v {
-        Value::Null => false,
-        Value::String(s) => !s.is_empty(),
-        Value::Array(a) => !a.is_empty(),
-        Value::Object(o) => !o.is_empty(),
-        _ => true,
     }
 }

@@ -4,18 +4,23 @@ use std::fmt::Write as _;
 
 use casemate_playbook::Phase;
 
-use crate::data::{RunView, StepView};
+use crate::data::{Edge, RunView, StepView};
 use crate::words::{self, Markup, escape};
 
-/// Size of a node and of the grid it stands on.
-const NODE_W: usize = 184;
-const NODE_H: usize = 58;
-const COLUMN: usize = 232;
-const ROW: usize = 84;
-const TOP: usize = 44;
-const LEFT: usize = 24;
-/// Characters of a name that fit on a line of a node.
-const LINE_CHARS: usize = 24;
+/// Width and height of a node.
+const NODE_W: usize = 162;
+const NODE_H: usize = 74;
+/// Width of a phase's column and height of a row.
+const COLUMN: usize = 198;
+const ROW: usize = 100;
+/// Where the first node stands.
+const TOP: usize = 46;
+const LEFT: usize = 16;
+/// Space between a lane's edge and its nodes.
+const LANE_PAD: usize = 10;
+/// Characters of a name that fit on a line of a node, and lines.
+const LINE_CHARS: usize = 21;
+const LINES: usize = 3;
 
 /// Draws it; empty if there are no steps.
 pub fn step_graph(view: &RunView) -> Markup {
@@ -40,13 +45,11 @@ pub fn step_graph(view: &RunView) -> Markup {
     );
     for (i, phase) in Phase::ALL.iter().enumerate() {
         let x = LEFT + i * COLUMN;
-        let lane = x - 12;
-        let lane_w = NODE_W + 24;
-        let lane_h = height - 8;
+        let (lane, lane_w, lane_h) = (x - LANE_PAD, NODE_W + 2 * LANE_PAD, height - 8);
+        let name = phase.as_str();
         let _ = write!(
             out,
-            r#"<rect class="lane" x="{lane}" y="4" width="{lane_w}" height="{lane_h}" rx="10"/><text class="lane-name" x="{x}" y="27">{}</text>"#,
-            phase.as_str()
+            r#"<rect class="lane" x="{lane}" y="4" width="{lane_w}" height="{lane_h}" rx="10"/><text class="lane-name" x="{x}" y="25">{name}</text>"#,
         );
     }
     for e in &view.edges {
@@ -59,94 +62,89 @@ pub fn step_graph(view: &RunView) -> Markup {
     Markup::from_escaped(out)
 }
 
-fn edge(out: &mut String, view: &RunView, e: &crate::data::Edge, spots: &[(usize, usize)]) {
+fn edge(out: &mut String, view: &RunView, e: &Edge, spots: &[(usize, usize)]) {
     let (Some(&(x1, y1)), Some(&(x2, y2))) = (spots.get(e.from), spots.get(e.to)) else { return };
     let reached = |i: usize| view.steps.get(i).is_some_and(|s| s.walk.reached());
-    let class = if reached(e.from) && reached(e.to) { "edge walked" } else { "edge" };
-    let mid = NODE_H / 2;
-    let (path, label_x, label_y) = if x1 == x2 && y2 == y1 + ROW {
+    let class = match (reached(e.from) && reached(e.to), e.upset) {
+        (true, _) => "edge walked",
+        (false, true) => "edge upset",
+        (false, false) => "edge",
+    };
+    let (from_y, to_y) = (y1 + NODE_H / 2, y2 + NODE_H / 2);
+    let path = if x1 == x2 && y2 == y1 + ROW {
         let x = x1 + NODE_W / 2;
-        (format!("M{x} {}V{}", y1 + NODE_H, y2 - 2), x + 6, y1 + NODE_H + 17)
+        format!("M{x} {}V{}", y1 + NODE_H, y2 - 2)
     } else if x1 == x2 {
         // Past other steps of the same column: round them on the left.
-        let side = x1 - 10;
-        (format!("M{x1} {}C{side} {} {side} {} {} {}", y1 + mid, y1 + mid, y2 + mid, x2 - 2, y2 + mid), x1 - 8, y1 - 4)
-    } else if x2 > x1 {
-        let (from, to) = (x1 + NODE_W, x2 - 2);
-        let bend = (from + to) / 2;
-        (
-            format!("M{from} {}C{bend} {} {bend} {} {to} {}", y1 + mid, y1 + mid, y2 + mid, y2 + mid),
-            from + 3,
-            y1 + mid - 5,
-        )
+        let side = x1 - LANE_PAD + 2;
+        format!("M{x1} {from_y}C{side} {from_y} {side} {to_y} {} {to_y}", x2 - 2)
     } else {
-        let (from, to) = (x1, x2 + NODE_W + 2);
-        let bend = (from + to) / 2;
-        (
-            format!("M{from} {}C{bend} {} {bend} {} {to} {}", y1 + mid, y1 + mid, y2 + mid, y2 + mid),
-            to + 3,
-            y1 + mid - 5,
-        )
+        let (from, to) = if x2 > x1 { (x1 + NODE_W, x2 - 2) } else { (x1, x2 + NODE_W + 2) };
+        let bend = usize::midpoint(from, to);
+        format!("M{from} {from_y}C{bend} {from_y} {bend} {to_y} {to} {to_y}")
     };
     let _ = write!(out, r#"<path class="{class}" d="{path}" marker-end="url(#arrow)"/>"#);
     if !e.label.is_empty() {
-        let label = words::cut(&e.label, 12);
-        let _ = write!(out, r#"<text class="edge-name" x="{label_x}" y="{label_y}">{}</text>"#, escape(&label));
+        let label = words::cut(&e.label, 22);
+        let _ = write!(out, r#"<text class="edge-name" x="{}" y="{}">{}</text>"#, x2 + 4, y2 - 6, escape(&label));
     }
 }
 
 fn node(out: &mut String, step: &StepView, i: usize, (x, y): (usize, usize)) {
     let walk = step.walk;
-    let lines = wrap(&step.name);
     let state = match (step.took(), step.attempts) {
-        (Some(took), a) if a > 1 => format!("{} · {took} · {a} attempts", walk.as_str()),
+        (Some(took), a) if a > 1 => format!("{} · {took} · {a} tries", walk.as_str()),
         (Some(took), _) => format!("{} · {took}", walk.as_str()),
         (None, _) => walk.as_str().to_owned(),
     };
+    let (name, class, sign) = (escape(&step.name), walk.as_str(), walk.sign());
+    let (foot, text_x) = (y + NODE_H - 10, x + 10);
     let _ = write!(
         out,
-        r##"<a href="#step-{i}" aria-label="{name}, {state}"><title>{name}</title><rect class="node node-{class}" x="{x}" y="{y}" width="{NODE_W}" height="{NODE_H}" rx="8"/><text class="sign sign-{class}" x="{sx}" y="{sy}">{sign}</text>"##,
-        name = escape(&step.name),
-        class = walk.as_str(),
-        sx = x + 10,
-        sy = y + NODE_H - 12,
-        sign = walk.sign(),
+        r##"<a href="#step-{i}" aria-label="{name}, {state}"><title>{name}</title><rect class="node node-{class}" x="{x}" y="{y}" width="{NODE_W}" height="{NODE_H}" rx="8"/><text class="sign sign-{class}" x="{text_x}" y="{foot}">{sign}</text>"##,
     );
-    let (first, second) = lines;
-    let top = if second.is_empty() { y + 24 } else { y + 18 };
-    let _ = write!(out, r#"<text class="node-name" x="{}" y="{top}">{}</text>"#, x + 10, escape(&first));
-    if !second.is_empty() {
-        let _ = write!(out, r#"<text class="node-name" x="{}" y="{}">{}</text>"#, x + 10, top + 14, escape(&second));
+    for (line, text) in wrap(&step.name).iter().enumerate() {
+        let line_y = y + 17 + line * 14;
+        let _ = write!(out, r#"<text class="node-name" x="{text_x}" y="{line_y}">{}</text>"#, escape(text));
     }
-    let _ =
-        write!(out, r#"<text class="node-state" x="{}" y="{}">{}</text></a>"#, x + 26, y + NODE_H - 12, escape(&state));
+    let _ = write!(out, r#"<text class="node-state" x="{}" y="{foot}">{}</text></a>"#, x + 25, escape(&state));
 }
 
-/// A name on at most two lines, broken between words where that is possible.
-fn wrap(name: &str) -> (String, String) {
-    if name.chars().count() <= LINE_CHARS {
-        return (name.to_owned(), String::new());
-    }
-    let mut first = String::new();
-    let mut rest = name;
-    for word in name.split_inclusive(' ') {
-        if first.chars().count() + word.trim_end().chars().count() > LINE_CHARS {
+/// A name on at most [`LINES`] lines, broken between words where that is possible.
+fn wrap(name: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut line: Vec<char> = Vec::new();
+    for word in name.split_whitespace() {
+        let word: Vec<char> = word.chars().collect();
+        if !line.is_empty() && line.len() + 1 + word.len() > LINE_CHARS {
+            lines.push(line.drain(..).collect());
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.extend(word);
+        while line.len() > LINE_CHARS {
+            lines.push(line.drain(..LINE_CHARS).collect());
+        }
+        if lines.len() > LINES {
             break;
         }
-        first.push_str(word);
-        rest = &rest[word.len()..];
     }
-    if first.is_empty() {
-        first = name.chars().take(LINE_CHARS).collect();
-        rest = &name[first.len()..];
+    if !line.is_empty() {
+        lines.push(line.into_iter().collect());
     }
-    (first.trim_end().to_owned(), words::cut(rest.trim_start(), LINE_CHARS - 1))
+    if lines.len() > LINES {
+        lines.truncate(LINES);
+        let last: String = lines[LINES - 1].chars().take(LINE_CHARS - 1).collect();
+        lines[LINES - 1] = format!("{last}…");
+    }
+    lines
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Edge, Walk};
+    use crate::data::Walk;
 
     fn step(name: &str, phase: Phase) -> StepView {
         StepView {
@@ -168,21 +166,25 @@ mod tests {
     fn hostile_names_stay_text() {
         let view = RunView {
             steps: vec![step("<script>alert(1)</script>", Phase::Trigger), step("\"'><b>", Phase::Handoff)],
-            edges: vec![Edge { from: 0, to: 1, label: "<i>".into() }, Edge { from: 7, to: 0, label: String::new() }],
+            edges: vec![
+                Edge { from: 0, to: 1, label: "<i>".into(), upset: false },
+                Edge { from: 7, to: 0, label: String::new(), upset: true },
+            ],
             ..RunView::default()
         };
         let svg = step_graph(&view).to_string();
         assert!(!svg.contains("<script") && !svg.contains("<b>") && !svg.contains("<i>"), "{svg}");
-        assert!(svg.contains("done · 40 ms · 2 attempts"));
+        assert!(svg.contains("done · 40 ms · 2 tries"));
         assert_eq!(svg.matches("class=\"edge walked\"").count(), 1);
         assert_eq!(step_graph(&RunView::default()), Markup::default());
     }
 
     #[test]
     fn names_are_wrapped_between_words() {
-        let two = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-        assert_eq!(wrap("Limit the range"), two("Limit the range", ""));
-        assert_eq!(wrap("Preserve a sample of the traffic"), two("Preserve a sample of the", "traffic"));
-        assert_eq!(wrap(&"ä".repeat(60)), two(&"ä".repeat(24), &format!("{}…", "ä".repeat(23))));
+        assert_eq!(wrap("Limit the range"), ["Limit the range"]);
+        assert_eq!(wrap("Preserve a sample of the traffic"), ["Preserve a sample of", "the traffic"]);
+        assert_eq!(wrap(&"ä".repeat(30)), ["ä".repeat(21), "ä".repeat(9)]);
+        assert_eq!(wrap(&"word ".repeat(40))[2], "word word word word…");
+        assert!(wrap("").is_empty());
     }
 }
