@@ -19,7 +19,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("wire", &["finding"]),
     ("store", &["finding"]),
     ("gateway", &["finding", "detect", "classify", "wire", "store"]),
-    ("triage", &["finding"]),
+    ("triage", &["finding", "playbook"]),
     ("playbook", &["finding"]),
     ("respond", &["finding", "triage", "playbook", "store"]),
     ("console", &["finding", "store", "playbook"]),

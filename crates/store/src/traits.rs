@@ -150,8 +150,16 @@ pub trait Runs {
     /// Appends events at the given positions in one transaction and sets the state; refused with `Conflict` if a
     /// position is taken (another worker was faster). Intents given are written in the same transaction.
     async fn append_run(&self, id: &RunId, events: &[RunEvent], intents: &[Intent], state: RunState) -> Result<()>;
-    /// Writes the result of an effect next to its intent, with the events that follow from it, in one transaction.
-    async fn record_result(&self, key: &str, result: &Value, events: &[RunEvent], state: RunState) -> Result<()>;
+    /// Writes the result of an effect next to its intent, with the events and further intents that follow from it, in
+    /// one transaction; refused with `Conflict` if the intent has its result.
+    async fn record_result(
+        &self,
+        key: &str,
+        result: &Value,
+        events: &[RunEvent],
+        intents: &[Intent],
+        state: RunState,
+    ) -> Result<()>;
     /// The log of a run, in order.
     async fn run_events(&self, id: &RunId) -> Result<Vec<RunEvent>>;
     /// An intent by its key.

@@ -1,0 +1,8 @@
+//! The door for alerts: `POST /api/v1/alerts/{source}`. An alert is acknowledged once it is durable, and not before.
+
+mod auth;
+mod door;
+mod refusal;
+
+pub use door::{Intake, router};
+pub use refusal::Refusal;
