@@ -73,13 +73,31 @@ impl CheckContext {
     }
 }
 
-/// A finding, and whether it is bad enough to hold the pipeline.
+/// What a finding does to the outcome, unless it is exempted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// It is told.
+    Told,
+    /// A person has to look at it: too little is known to judge by.
+    Review,
+    /// It holds the pipeline.
+    Holds,
+}
+
+/// A finding with its weight.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
     /// The finding.
     pub finding: Finding,
-    /// True when it is over the thresholds.
-    pub holds: bool,
+    /// What it does to the outcome.
+    pub weight: Weight,
+}
+
+impl Seen {
+    /// A finding that holds the pipeline if `over` its thresholds, and is told otherwise.
+    pub(crate) fn held_if(over: bool, finding: Finding) -> Self {
+        Self { finding, weight: if over { Weight::Holds } else { Weight::Told } }
+    }
 }
 
 /// What a check says, before modes and exemptions.
@@ -89,8 +107,6 @@ pub struct CheckReport {
     pub seen: Vec<Seen>,
     /// What it could not look at.
     pub not_scanned: Vec<NotScanned>,
-    /// Why there was too little to judge by, if so.
-    pub insufficient: Option<String>,
     /// One sentence for people.
     pub summary: String,
 }

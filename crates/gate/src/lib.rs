@@ -20,7 +20,7 @@ mod stage;
 mod subject;
 mod verdict;
 
-pub use check::{Check, CheckContext, CheckReport, Seen};
+pub use check::{Check, CheckContext, CheckReport, Seen, Weight};
 pub use checks::CHECKS;
 pub use config::{CheckSettings, ConfigError, GateConfig, GateConfigFile, Incomplete, Mode};
 pub use exemption::{Exemption, ExemptionError, ExemptionUse, Exemptions};

@@ -2,7 +2,7 @@
 
 use casemate_finding::{CheckResult, Finding, Outcome, UnixMs};
 
-use crate::{Check, CheckReport, CheckSettings, ExemptionUse, Exemptions, GatedCheck, Mode};
+use crate::{Check, CheckReport, CheckSettings, ExemptionUse, Exemptions, GatedCheck, Mode, Weight};
 
 /// What the policy made of one check.
 pub(crate) struct Judged {
@@ -39,11 +39,15 @@ pub(crate) fn judge(
         }
     };
     let (mut used, mut notes, mut holding) = (Vec::new(), Vec::new(), 0_usize);
-    for seen in report.seen.iter().filter(|s| s.holds) {
+    let mut review = 0_usize;
+    for seen in report.seen.iter().filter(|s| s.weight != Weight::Told) {
         match exemptions.covering(check.id(), subject, &seen.finding, now) {
             Some(exemption) => used.push(exemption.used_on(check.id(), &seen.finding)),
             None => {
-                holding += 1;
+                match seen.weight {
+                    Weight::Holds => holding += 1,
+                    _ => review += 1,
+                }
                 if notes.len() < NOTES_MAX {
                     for note in exemptions.refusals(check.id(), subject, &seen.finding, now) {
                         if !notes.contains(&note) {
@@ -58,7 +62,7 @@ pub(crate) fn judge(
         Outcome::Block
     } else if !report.not_scanned.is_empty() {
         Outcome::NotScanned
-    } else if report.insufficient.is_some() {
+    } else if review > 0 {
         Outcome::Insufficient
     } else if !used.is_empty() {
         Outcome::Exempted
@@ -69,12 +73,12 @@ pub(crate) fn judge(
         Outcome::Warn
     };
     let outcome = match (raw, mode) {
-        (Outcome::Block, Mode::Warn | Mode::Audit) => Outcome::Warn,
+        (Outcome::Block | Outcome::Insufficient, Mode::Warn | Mode::Audit) => Outcome::Warn,
         (raw, _) => raw,
     };
     let mut reason = report.summary;
-    if let Some(why) = &report.insufficient {
-        reason = format!("{reason}; too little to judge by: {why}");
+    if review > 0 && holding == 0 {
+        reason = format!("{reason}; {review} to be reviewed by a person");
     }
     if let Some(first) = report.not_scanned.first() {
         let more = report.not_scanned.len() - 1;
@@ -86,11 +90,11 @@ pub(crate) fn judge(
     }
     match (raw, mode) {
         (Outcome::Warn, _) => reason = format!("{reason}; below the thresholds"),
-        (Outcome::Block, Mode::Warn) => {
+        (Outcome::Block | Outcome::Insufficient, Mode::Warn) => {
             let until = settings.warn_until.map(|d| format!(" until {d}")).unwrap_or_default();
             reason = format!("{reason}; warns{until}");
         }
-        (Outcome::Block, Mode::Audit) => reason = format!("{reason}; audit only"),
+        (Outcome::Block | Outcome::Insufficient, Mode::Audit) => reason = format!("{reason}; audit only"),
         _ => {}
     }
     let findings: Vec<Finding> = report.seen.into_iter().map(|s| s.finding).collect();

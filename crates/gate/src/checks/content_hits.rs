@@ -59,8 +59,7 @@ impl Check for ContentHits {
             .collect();
         let columns: Vec<&ColumnHits> = scan.columns.iter().filter(|c| c.rule.starts_with(self.prefix)).collect();
         let over = |c: &&&ColumnHits| settings.column_holds(c);
-        let seen =
-            mine.iter().map(|f| Seen { finding: (*f).clone(), holds: self.holds(context, f, &columns) }).collect();
+        let seen = mine.iter().map(|f| Seen::held_if(self.holds(context, f, &columns), (*f).clone())).collect();
         let mut not_scanned = scan.not_scanned.clone();
         if scan.bytes == 0 && !scan.binaries.is_empty() && context.subject.kind == SubjectKind::Data {
             not_scanned.push(casemate_report::NotScanned {
@@ -70,7 +69,7 @@ impl Check for ContentHits {
         }
         let held = columns.iter().filter(over).count();
         let summary = self.summary(scan, &mine, &columns, held);
-        Ok(CheckReport { seen, not_scanned, insufficient: None, summary })
+        Ok(CheckReport { seen, not_scanned, summary })
     }
 }
 

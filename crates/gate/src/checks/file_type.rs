@@ -87,6 +87,6 @@ impl Check for FileType {
             references: vec![Reference::new(Taxonomy::Cwe, "CWE-646"), Reference::new(Taxonomy::Atlas, "AML.T0010")],
         };
         let holds = context.settings.counts(&finding);
-        Ok(CheckReport { seen: vec![Seen { finding, holds }], summary: message, ..CheckReport::default() })
+        Ok(CheckReport { seen: vec![Seen::held_if(holds, finding)], summary: message, ..CheckReport::default() })
     }
 }

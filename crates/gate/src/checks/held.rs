@@ -43,6 +43,6 @@ impl Check for Held {
             remedy: "Close the case that holds it, or wait until the hold expires.".to_owned(),
             references: Vec::new(),
         };
-        Ok(CheckReport { seen: vec![Seen { finding, holds: true }], summary: message, ..CheckReport::default() })
+        Ok(CheckReport { seen: vec![Seen::held_if(true, finding)], summary: message, ..CheckReport::default() })
     }
 }

@@ -84,5 +84,5 @@ fn refused(context: &CheckContext, rule: &str, message: &str, remedy: &str) -> C
         remedy: remedy.to_owned(),
         references: Vec::new(),
     };
-    CheckReport { seen: vec![Seen { finding, holds: true }], summary: message.to_owned(), ..CheckReport::default() }
+    CheckReport { seen: vec![Seen::held_if(true, finding)], summary: message.to_owned(), ..CheckReport::default() }
 }

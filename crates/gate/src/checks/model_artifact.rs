@@ -1,10 +1,11 @@
 //! What does the model file do when it is loaded?
 
 use casemate_artifact::{FileReport, scan_path};
+use casemate_finding::Severity;
 use casemate_report::NotScanned;
 use casemate_sweep::FileKind;
 
-use crate::{Check, CheckContext, CheckReport, Seen, SubjectKind};
+use crate::{Check, CheckContext, CheckReport, Seen, SubjectKind, Weight};
 
 pub(super) struct ModelArtifact;
 
@@ -34,7 +35,7 @@ impl Check for ModelArtifact {
         // A pickle whose text was taken for something else, or a format that nobody knows, is no clean bill for a model.
         let unknown = report.format == "unknown" && context.subject.kind == SubjectKind::Model;
         let mut out = judge(context, &report);
-        if unknown && out.seen.iter().all(|s| !s.holds) {
+        if unknown && out.seen.iter().all(|s| s.weight == Weight::Told) {
             out.not_scanned.push(NotScanned {
                 path: context.shown.clone(),
                 reason: "no reader knows this format; convert the model to safetensors or ONNX".into(),
@@ -49,8 +50,15 @@ fn judge(context: &CheckContext, report: &FileReport) -> CheckReport {
     let findings = report.to_findings().into_iter().filter(|f| f.rule != incomplete);
     let seen: Vec<Seen> = findings
         .map(|finding| {
-            let holds = context.settings.counts(&finding);
-            Seen { finding, holds }
+            let weight = if !context.settings.counts(&finding) {
+                Weight::Told
+            } else if finding.severity < Severity::High {
+                // Nobody vouched for what it names, and nobody knows it to be hostile.
+                Weight::Review
+            } else {
+                Weight::Holds
+            };
+            Seen { finding, weight }
         })
         .collect();
     let mut not_scanned: Vec<NotScanned> = report
@@ -63,5 +71,5 @@ fn judge(context: &CheckContext, report: &FileReport) -> CheckReport {
     }
     let tampered = if report.tampered { ", its structure says two things" } else { "" };
     let summary = format!("{} file, {}{tampered}", report.format, report.severity);
-    CheckReport { seen, not_scanned, insufficient: None, summary }
+    CheckReport { seen, not_scanned, summary }
 }

@@ -23,13 +23,13 @@ impl Check for TableForm {
         let scan = context.content.scan()?;
         let mut seen = Vec::new();
         for finding in &scan.form {
-            seen.push(Seen { finding: finding.clone(), holds: context.settings.counts(finding) });
+            seen.push(Seen::held_if(context.settings.counts(finding), finding.clone()));
         }
         let summary = match &scan.table {
             Some(t) if seen.is_empty() => format!("{} rows, {}, well formed", t.rows, t.encoding.as_str()),
             Some(t) => format!("{} kinds of break in {} rows, {}", seen.len(), t.rows, t.encoding.as_str()),
             None => "no table could be read".to_owned(),
         };
-        Ok(CheckReport { seen, not_scanned: scan.not_scanned.clone(), insufficient: None, summary })
+        Ok(CheckReport { seen, not_scanned: scan.not_scanned.clone(), summary })
     }
 }
