@@ -38,7 +38,8 @@ pub struct Unusable {
 }
 
 impl Library {
-    /// Reads every `*.yaml`, `*.yml` and `*.json` in the folder, in the order of their names.
+    /// Reads every `*.yaml`, `*.yml` and `*.json` in the folder, in the order of their names; `NAME.test.yaml` is the test
+    /// of a playbook and none itself.
     ///
     /// # Errors
     /// Every playbook that cannot be used.
@@ -51,7 +52,8 @@ impl Library {
         for entry in std::fs::read_dir(folder).map_err(|e| vec![unreadable(folder, e)])? {
             let path = entry.map_err(|e| vec![unreadable(folder, e)])?.path();
             let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-            if matches!(ending, "yaml" | "yml" | "json") {
+            let is_test = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(".test"));
+            if matches!(ending, "yaml" | "yml" | "json") && !is_test {
                 files.push(path);
             }
         }

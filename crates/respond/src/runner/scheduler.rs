@@ -109,7 +109,11 @@ impl Runner {
                 board.answers_at = None;
                 self.answers(&mut board, now).await;
             }
-            board.wake(now);
+            if board.due(now).next().is_some() {
+                // A question that lapses lapses for those who would answer it, too.
+                self.expire(now).await;
+                board.wake(now);
+            }
             self.fill(&mut board, &stop);
             self.count(&board);
             let (busy, waits) = (!board.working.is_empty(), !board.parked.is_empty());
@@ -148,9 +152,7 @@ impl Runner {
 
     /// Wakes runs whose questions were answered.
     async fn answers(&self, board: &mut Board, now: UnixMs) {
-        if let Err(error) = self.around.store.expire_approvals(now).await {
-            tracing::error!(%error, "approvals cannot be expired; trying again");
-        }
+        self.expire(now).await;
         for parked in board.parked.values_mut() {
             let mut votes = 0;
             for key in &parked.questions {
@@ -169,6 +171,12 @@ impl Runner {
                 parked.votes = votes;
                 parked.wake_at = Some(now);
             }
+        }
+    }
+
+    async fn expire(&self, now: UnixMs) {
+        if let Err(error) = self.around.store.expire_approvals(now).await {
+            tracing::error!(%error, "approvals cannot be expired; trying again");
         }
     }
 
@@ -224,14 +232,14 @@ impl Board {
         job
     }
 
-    /// Queues the runs whose time has come.
+    /// Runs whose time has come.
+    fn due(&self, now: UnixMs) -> impl Iterator<Item = &RunId> {
+        self.parked.iter().filter(move |(_, p)| p.wake_at.is_some_and(|at| at <= now)).map(|(id, _)| id)
+    }
+
+    /// Queues them.
     fn wake(&mut self, now: UnixMs) {
-        let due: Vec<RunId> = self
-            .parked
-            .iter()
-            .filter(|(_, p)| p.wake_at.is_some_and(|at| at <= now))
-            .map(|(id, _)| id.clone())
-            .collect();
+        let due: Vec<RunId> = self.due(now).cloned().collect();
         for id in due {
             if let Some(parked) = self.parked.remove(&id) {
                 let tenant = parked.live.run.tenant.clone();
