@@ -49,13 +49,13 @@ async fn a_surge_is_limited_with_an_end_and_handed_off() {
     let entities =
         || vec![Entity::new(EntityKind::Range, "203.0.113.0/24"), Entity::new(EntityKind::Endpoint, "churn-endpoint")];
     let details = json!({"baseline_per_min": 60, "observed_per_min": 300, "distinct_queries": 0.2});
-    let begun = std::time::Instant::now();
+    let begun = Clock::system().now();
     signal(store, 1, "gateway/surge", Severity::High, entities(), details.clone()).await;
     let limit = until("the limit", 20, || async {
         store.active_containments(Clock::system().now()).await.expect("active").into_iter().next()
     })
     .await;
-    eprintln!("signal to limit in force: {} ms", begun.elapsed().as_millis());
+    eprintln!("signal to limit in force: {} ms", limit.created_at.since_ms(begun));
     assert_eq!(limit.target, Target::Range("203.0.113.0/24".into()));
     assert_eq!(limit.effect, Effect::Limit { requests_per_min: 30 });
     assert_eq!(limit.expires_at.since_ms(limit.created_at), 30 * 60_000, "it ends by itself");
