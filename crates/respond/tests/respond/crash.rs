@@ -63,6 +63,23 @@ steps:
     args: {summary: done}
 ";
 
+/// An effect that must not be repeated and cannot be asked after.
+const ONCE: &str = r"
+playbook: once
+title: One effect
+trigger: {rules: [test/*], tiers: [2, 3, 4]}
+steps:
+  - step: one
+    phase: action
+    action: http.request
+    args: {connection: stub, path: [act, one, '${case.id}']}
+  - step: wait
+    phase: action
+    action: case.note
+    delay: 300ms
+    args: {text: 'the one step said ${steps.one.status}'}
+";
+
 struct Scene {
     home: tempfile::TempDir,
     store: Arc<dyn Store>,
@@ -70,11 +87,11 @@ struct Scene {
 }
 
 impl Scene {
-    async fn new(stub: &Stub) -> Self {
+    async fn new(stub: &Stub, playbook: &str) -> Self {
         let home = tempfile::tempdir().expect("folder");
         let playbooks = home.path().join("playbooks");
         std::fs::create_dir(&playbooks).expect("folder");
-        std::fs::write(playbooks.join("crash.yaml"), PLAYBOOK).expect("write");
+        std::fs::write(playbooks.join("crash.yaml"), playbook).expect("write");
         let config = World::config(
             home.path(),
             json!({
@@ -187,7 +204,7 @@ impl Drop for Engine {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_at_every_boundary_of_every_effect_repeats_nothing() {
     let (stub, mut killed) = Stub::start(Duration::ZERO).await;
-    let scene = Scene::new(&stub).await;
+    let scene = Scene::new(&stub, PLAYBOOK).await;
     let mut n = 0;
     for step in 1..=3 {
         for moment in [Moment::Before, Moment::Between, Moment::After] {
@@ -210,7 +227,7 @@ async fn a_kill_at_every_boundary_of_every_effect_repeats_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_at_random_moments_lose_nothing_and_repeat_nothing() {
     let (stub, _killed) = Stub::start(Duration::from_millis(5)).await;
-    let scene = Scene::new(&stub).await;
+    let scene = Scene::new(&stub, PLAYBOOK).await;
     let seed = std::process::id();
     eprintln!("seed {seed}");
     let mut random = u64::from(seed) | 1;
@@ -250,4 +267,44 @@ async fn kills_at_random_moments_lose_nothing_and_repeat_nothing() {
         assert_eq!(alert.state, AlertState::Triaged);
     }
     scene.judge(&stub, &runs).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_must_not_be_repeated_asks_a_person_after_a_crash() {
+    let (stub, mut killed) = Stub::start(Duration::ZERO).await;
+    let scene = Scene::new(&stub, ONCE).await;
+    stub.kill_at(1, Moment::Between);
+    let mut engine = scene.spawn().await;
+    scene.post(&engine, 1).await.expect("acknowledged");
+    tokio::time::timeout(Duration::from_secs(30), killed.recv()).await.expect("the step is reached");
+    engine.kill();
+
+    let mut engine = scene.spawn().await;
+    let asked = until("the question", 30, || async {
+        scene.store.pending_approvals(&"*".into()).await.expect("pending").into_iter().next()
+    })
+    .await;
+    assert!(asked.question.contains("not known whether"), "{}", asked.question);
+    let vote = Vote {
+        by: "bob".into(),
+        role: Role::Analyst,
+        decision: Decision::Approve,
+        reason: "the target has it".into(),
+        at: Clock::system().now(),
+    };
+    scene.store.vote(&asked.id, vote, &asked.command_digest).await.expect("vote");
+    // Killed again while the next step waits for its time: the timer is in the log.
+    let run = asked.run.clone();
+    until("the timer", 30, || async {
+        let log = scene.store.run_events(&run).await.expect("log");
+        log.iter().any(|e| e.event["event"] == "step_delayed").then_some(())
+    })
+    .await;
+    engine.kill();
+    let _engine = scene.spawn().await;
+    let runs = scene.finished(1).await;
+    assert_eq!(runs[0].state, RunState::Completed);
+    assert_eq!(stub.seen.lock().expect("lock").log.len(), 1, "it was done once");
+    let told = scene.store.timeline(&runs[0].case, 0, 100).await.expect("timeline");
+    assert!(told.iter().any(|e| e.text == "the one step said done"), "{told:#?}");
 }

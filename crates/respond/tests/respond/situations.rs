@@ -232,6 +232,9 @@ async fn what_a_person_closed_is_not_joined_again() {
     })
     .await;
     assert_eq!((cases[1].state, cases[1].alerts, cases[0].alerts), (CaseState::Closed, 1, 1));
+    let p = |case: &Case| case.decision["summary"].as_str().map(|s| s[..8].to_owned());
+    assert_eq!(p(&cases[1]).as_deref(), Some("p = 0.50"), "the source says nothing of how sure it is");
+    assert_eq!(p(&cases[0]).as_deref(), Some("p = 0.40"), "the rule was wrong once: (4 × 0.5 + 0) / (4 + 1)");
 }
 
 #[tokio::test]
