@@ -38,8 +38,8 @@ pub struct Unusable {
 }
 
 impl Library {
-    /// Reads every `*.yaml`, `*.yml` and `*.json` in the folder, in the order of their names; `*.test.yaml` beside a
-    /// playbook is its test and not read.
+    /// Reads every `*.yaml`, `*.yml` and `*.json` in the folder, in the order of their names; `NAME.test.yaml` is the test
+    /// of a playbook and none itself.
     ///
     /// # Errors
     /// Every playbook that cannot be used.
