@@ -70,7 +70,7 @@ impl Pattern {
                 }
                 at => {
                     let end = at.unwrap_or(rest.len());
-                    parts.push(Part::Literal(rest[..end].as_bytes().into()));
+                    parts.push(Part::Literal(rest.as_bytes()[..end].into()));
                     rest = &rest[end..];
                 }
             }

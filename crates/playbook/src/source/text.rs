@@ -53,6 +53,14 @@ fn check_length(text: &str, limits: &Limits) -> Result<(), SourceError> {
 /// # Errors
 /// [`SourceError::TooLong`] or [`SourceError::Malformed`].
 pub fn parse_yaml(text: &str, limits: &Limits) -> Result<SourcePlaybook, SourceError> {
+    parse_yaml_as(text, limits)
+}
+
+/// Reads any YAML document of ours.
+///
+/// # Errors
+/// As [`parse_yaml`].
+pub(crate) fn parse_yaml_as<T: serde::de::DeserializeOwned>(text: &str, limits: &Limits) -> Result<T, SourceError> {
     check_length(text, limits)?;
     serde_saphyr::from_str(text).map_err(|e| {
         let (line, column) = e.location().map_or((0, 0), |l| (l.line(), l.column()));
