@@ -261,3 +261,22 @@ fn public_examples_are_read_judged_and_kept() {
         assert_eq!(refused, ["fin", "powershell", "ssh"].contains(&entry), "{entry}: {found:?}");
     }
 }
+
+#[test]
+fn the_atlas_ids_are_those_of_the_data() {
+    let Some(folder) = examples() else { return };
+    let text = std::fs::read_to_string(folder.join("../atlas/ATLAS.yaml")).expect("ATLAS.yaml");
+    let is_id = |id: &str| {
+        let number = id.strip_prefix("AML.").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_uppercase()));
+        number.is_some_and(|n| n.len() >= 4 && n.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
+            && !id.starts_with("AML.CS")
+    };
+    let mut ids: Vec<&str> = text
+        .lines()
+        .filter_map(|l| l.trim_start().trim_start_matches("- ").strip_prefix("id: "))
+        .filter(|id| is_id(id))
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids, casemate_playbook::ATLAS_IDS);
+}
