@@ -15,7 +15,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("dataset", &["finding"]),
     ("report", &["finding"]),
     ("sweep", &["finding", "detect", "artifact", "dataset", "report"]),
-    ("gate", &["finding", "detect", "artifact", "dataset", "report"]),
+    ("gate", &["finding", "detect", "artifact", "dataset", "report", "sweep"]),
     ("wire", &["finding"]),
     ("store", &["finding"]),
     ("gateway", &["finding", "detect", "classify", "wire", "store"]),

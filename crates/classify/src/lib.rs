@@ -6,8 +6,10 @@
 pub mod canary;
 mod channel;
 mod classifier;
+pub mod model;
 pub mod rules;
 pub mod text;
+pub mod train;
 pub mod views;
 
 pub use canary::{CanaryError, CanaryForm, CanaryHit, CanarySet, CanaryStream};

@@ -1,0 +1,6 @@
+//! Files inside files: archives and compressed streams.
+
+pub(crate) mod path;
+pub(crate) mod stream;
+pub(crate) mod torch;
+pub(crate) mod zip;

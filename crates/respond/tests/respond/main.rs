@@ -1,0 +1,1 @@
+//! The response engine end to end, on a real SQLite file.
