@@ -166,7 +166,7 @@ async fn ready(port: u16) {
 }
 
 fn start(dir: &Path, config: &Path) -> Running {
-    let child = casemate().current_dir(dir).arg("respond").arg("--config").arg(config).stderr(Stdio::null()).spawn();
+    let child = casemate().current_dir(dir).arg("up").arg("--config").arg(config).stderr(Stdio::null()).spawn();
     Running(child.expect("starts"))
 }
 
@@ -182,7 +182,7 @@ fn configure(dir: &Path, port: u16, stub: &CountingStub) -> std::path::PathBuf {
         "playbooks/notify.yaml",
         r"playbook: notify
 title: Tell the stub
-trigger: {rules: [kill/test], entities: [dataset]}
+trigger: {rules: [kill/test], entities: [dataset], tiers: [2, 3, 4]}
 steps:
   - step: note
     name: Note it
@@ -197,7 +197,7 @@ steps:
     args:
       connection: stub
       method: POST
-      path: /notify
+      path: [notify]
       body: {case: '${case.id}'}
   - step: hand-off
     name: Hand it off
@@ -212,6 +212,10 @@ steps:
             r#"
 data_dir: {0}/data
 log: {{level: error}}
+gateway:
+  listen: 127.0.0.1:{2}
+  endpoints: [{{name: churn, url: "http://{1}/churn"}}]
+console: {{listen: "127.0.0.1:{3}"}}
 respond:
   listen: 127.0.0.1:{port}
   playbooks: {0}/playbooks
@@ -225,7 +229,9 @@ respond:
   egress: {{private_ranges: ["127.0.0.0/8"], plain_http: true}}
 "#,
             dir.display(),
-            stub.addr
+            stub.addr,
+            free_port(),
+            free_port()
         ),
     )
 }
