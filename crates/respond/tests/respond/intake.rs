@@ -193,6 +193,9 @@ async fn a_locked_store_stops_acknowledging_and_says_why() {
     let (status, body) = world.post(alert(1), Some("d1")).await;
     assert_eq!(status, 503, "{body}");
     assert!(body["error"]["what"].as_str().is_some_and(|w| w.contains("locked")), "{body}");
+    let health = || async { world.http.get(world.url("/healthz")).send().await.expect("answer").status().as_u16() };
+    assert_eq!(health().await, 503);
     sqlx::query("ROLLBACK").execute(&mut other).await.expect("unlock");
+    assert_eq!(health().await, 200, "healthy again without an alert");
     assert_eq!(world.post(alert(1), Some("d1")).await.0, 202, "and goes on afterwards");
 }
