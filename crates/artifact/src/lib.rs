@@ -10,6 +10,7 @@
 mod budget;
 mod config;
 mod container;
+mod format;
 mod identify;
 mod pickle;
 mod policy;

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use sha2::{Digest, Sha256};
 
 use crate::budget::Budget;
-use crate::container::stream::Codec;
+use crate::container::stream::{Codec, SevenZipCoder};
 use crate::report::{ArtifactFinding, ArtifactSeverity, FileReport, TreeNode};
 use crate::rules::Rule;
 use crate::source::Source;
@@ -58,6 +58,8 @@ pub(crate) enum Packing {
     Plain,
     /// By a codec.
     Codec(Codec),
+    /// By a coder of a 7z folder.
+    SevenZip(SevenZipCoder),
     /// As base64 or hex text; `true` inside Python quotes.
     Text(bool),
 }
@@ -199,6 +201,12 @@ impl<'a, 'c> Scan<'a, 'c> {
         if self.reasons.len() < 32 && !self.reasons.contains(&reason) {
             self.reasons.push(reason);
         }
+    }
+
+    /// True when the container of `job` has this format.
+    pub(crate) fn inside(&self, job: &Job<'_>, format: &str) -> bool {
+        let parent = self.tree.get(job.node).and_then(|n| n.parent);
+        parent.and_then(|p| self.tree.get(p)).is_some_and(|n| n.format.split('+').any(|f| f == format))
     }
 
     /// Sets the length of the current part once it is known.

@@ -583,5 +583,5 @@ impl<'s, 'a> Machine<'s, 'a> {
     }
 }
 
-mod calls;
+pub(crate) mod calls;
 mod step;

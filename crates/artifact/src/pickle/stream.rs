@@ -37,6 +37,8 @@ pub(crate) enum Setting {
 /// protocol 0 and 1.
 pub(crate) fn looks_like_pickle(head: &[u8]) -> bool {
     match head {
+        // Zip signatures would read as a persistent id.
+        [b'P', b'K', 1..=8, ..] => false,
         [0x80, 0..=5, rest @ ..] => rest.first().is_none_or(|b| is_opcode(*b)),
         [b'(' | b']' | b'}' | b')', b, ..] => {
             is_opcode(*b) && !head.starts_with(b"(\r") && head.len() > 3 && plausible_ops(head)
@@ -63,6 +65,7 @@ fn plausible_global(rest: &[u8]) -> bool {
     let ok = |l: &[u8]| {
         !l.is_empty()
             && l.len() < 512
+            && std::str::from_utf8(l).is_ok()
             && l.iter()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'<' | b'>' | b'\r') || *b >= 0x80)
     };
@@ -106,7 +109,10 @@ fn plausible_ops(head: &[u8]) -> bool {
             },
             b'c' | b'i' => return plausible_global(&head[i..]),
             b'I' | b'L' | b'F' | b'g' | b'p' => {
-                let Some(next) = line(i) else { return false };
+                let Some(next) = line(i) else {
+                    // A number longer than the head: nothing else is made of digits alone.
+                    return head.len() - i > 400 && head[i..].iter().all(u8::is_ascii_digit);
+                };
                 if !head[i..next - 1].iter().all(|b| b.is_ascii_digit() || b"+-.eELinfa\r".contains(b)) {
                     return false;
                 }
