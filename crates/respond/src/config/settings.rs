@@ -34,7 +34,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Folder of the vault and the hand-off packages.
     pub data_dir: PathBuf,
-    /// Folder of playbooks.
+    /// Folder of playbooks; none: those that ship.
     pub playbooks: Option<PathBuf>,
     /// Who may send alerts.
     pub sources: Vec<Source>,

@@ -16,7 +16,8 @@ pub struct RespondConfig {
     pub listen: String,
     /// Folder of the evidence vault and the hand-off packages. Default `casemate-data`.
     pub data_dir: PathBuf,
-    /// Folder of playbooks (`*.yaml`, `*.yml`, `*.json`). Default none: only those built in.
+    /// Folder of playbooks (`*.yaml`, `*.yml`, `*.json`), which stand in place of those that ship with the program. Default
+    /// none: those that ship.
     pub playbooks: Option<PathBuf>,
     /// Who may send alerts. Default nobody.
     pub sources: Vec<SourceConfig>,

@@ -1,6 +1,7 @@
 //! The loop: what has come in is taken in batches and written in order, without waiting for one write before the next.
 
 use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -126,9 +127,14 @@ impl Pump {
 
     /// Sorts one alert; `left` more, itself included, may each open a case.
     async fn sort(&mut self, alert: Alert, left: usize) -> Result<Write, StoreError> {
-        let normal = match self.mappings.map(&alert) {
-            Err(error) => return Ok(Write::Bury(alert.id, error.to_string())),
-            Ok(all) => {
+        // Mappings do not panic; should one, it is that alert's dead letter and not the end of triage.
+        let mapped = catch_unwind(AssertUnwindSafe(|| self.mappings.map(&alert)));
+        let normal = match mapped {
+            Err(_) => {
+                return Ok(Write::Bury(alert.id, "reading it broke off: this is a defect, please report it".into()));
+            }
+            Ok(Err(error)) => return Ok(Write::Bury(alert.id, error.to_string())),
+            Ok(Ok(all)) => {
                 // Before the delivery itself is settled, so that a crash in between loses none of them.
                 self.store.ingest(&parts(&alert, all.len()), 0).await?;
                 all.into_iter().next()

@@ -25,6 +25,19 @@ fn the_defaults_are_valid_and_unknown_keys_are_not() {
 }
 
 #[test]
+fn the_example_is_valid_and_means_what_it_says() {
+    let text = include_str!("../../respond.example.yaml");
+    let config: RespondConfig = serde_saphyr::from_str(text).expect("written form");
+    let secrets = SecretReader { env: &|name| Some(format!("value of {name}")), base: Path::new("/base") };
+    let settings = config.validate(&secrets).expect("valid");
+    assert_eq!(settings.sources.len(), 3);
+    assert_eq!(settings.evidence.roots, [Path::new("/base/data"), Path::new("/base/models")]);
+    assert_eq!(settings.tiers[&1].unattended_max, casemate_triage::Rung::RateLimit);
+    assert_eq!(settings.connections[0].headers[0].value.expose(), "Bearer value of TICKETS_TOKEN");
+    assert!(!format!("{settings:?}").contains("value of"), "secrets are not printed");
+}
+
+#[test]
 fn every_problem_is_found_and_placed() {
     let auth = json!({"bearer": {"token": {"env": "SET"}}});
     let got = problems(json!({

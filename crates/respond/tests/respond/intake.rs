@@ -19,12 +19,11 @@ async fn quiet(more: Value) -> World {
     World::start(all).await
 }
 
+/// Alerts in the store, once triage has seen them all: counted one state after the other, one on its way counts twice.
 async fn stored(world: &World) -> u64 {
-    let mut n = 0;
-    for state in [AlertState::Received, AlertState::Triaged, AlertState::Dead] {
-        n += world.store.count_alerts(state).await.expect("count");
-    }
-    n
+    let count = |state| async move { world.store.count_alerts(state).await.expect("count") };
+    until("triage", 30, || async { (count(AlertState::Received).await == 0).then_some(()) }).await;
+    count(AlertState::Triaged).await + count(AlertState::Dead).await
 }
 
 #[tokio::test]
@@ -193,6 +192,9 @@ async fn a_locked_store_stops_acknowledging_and_says_why() {
     let (status, body) = world.post(alert(1), Some("d1")).await;
     assert_eq!(status, 503, "{body}");
     assert!(body["error"]["what"].as_str().is_some_and(|w| w.contains("locked")), "{body}");
+    let health = || async { world.http.get(world.url("/healthz")).send().await.expect("answer").status().as_u16() };
+    assert_eq!(health().await, 503);
     sqlx::query("ROLLBACK").execute(&mut other).await.expect("unlock");
+    assert_eq!(health().await, 200, "healthy again without an alert");
     assert_eq!(world.post(alert(1), Some("d1")).await.0, 202, "and goes on afterwards");
 }
