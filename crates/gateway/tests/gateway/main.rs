@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod abuse;
+mod chunkings;
 mod dialect_rules;
 mod flow_rules;
 mod head_rules;
