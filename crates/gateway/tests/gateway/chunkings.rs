@@ -61,7 +61,7 @@ fn no_chunking_leaks_a_byte_of_a_secret() {
     let secret = secret();
     let texts = [
         format!("The key is {secret} and nothing else matters here."),
-        format!("{secret}"),
+        secret.clone(),
         format!("Grüße 😀 an alle: {secret}, und noch einmal {secret}\nund Schluss."),
         format!("token={secret}&next=1 then a line without anything in it. {}", "word ".repeat(30)),
     ];
