@@ -18,16 +18,16 @@ pub fn restore(text: &str, vault: &Vault, key: &Key, now: UnixMs) -> String {
     let mut i = 0;
     while i < bytes.len() {
         // A token's label begins with a letter; look only where one may begin.
-        if bytes[i] == b'<' || bytes[i] == b'&' || (bytes[i].is_ascii_alphabetic() && (i == 0 || !word(bytes[i - 1]))) {
-            if let Some((token, end)) = token_at(bytes, i)
-                && let Some(value) = vault.open(key, &token, now)
-            {
-                out.push_str(&text[from..i]);
-                out.push_str(&value);
-                i = end;
-                from = end;
-                continue;
-            }
+        let begins = bytes[i].is_ascii_alphabetic() && (i == 0 || !word(bytes[i - 1]));
+        if (begins || matches!(bytes[i], b'<' | b'&'))
+            && let Some((token, end)) = token_at(bytes, i)
+            && let Some(value) = vault.open(key, &token, now)
+        {
+            out.push_str(&text[from..i]);
+            out.push_str(&value);
+            i = end;
+            from = end;
+            continue;
         }
         i += 1;
     }

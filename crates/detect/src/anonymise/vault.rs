@@ -146,7 +146,7 @@ impl Anonymiser {
         let expires = now.plus_ms(self.ttl_ms);
         let normalised = normalise(label, value);
         // First by the normalised value; then, where that token stands for another writing, by the value itself.
-        for named in [&normalised, value] {
+        for (as_written, named) in [(false, normalised.as_str()), (true, value)] {
             for digits in DIGITS {
                 let token = token(&self.key, label, named, digits);
                 // A text that holds the token already would get back what it never gave.
@@ -155,7 +155,7 @@ impl Anonymiser {
                 }
                 match vault.open(&self.key, &token, now) {
                     Some(held) if held != value => {
-                        if normalise(label, &held) == normalised && named == &normalised {
+                        if !as_written && normalise(label, &held) == normalised {
                             break;
                         }
                     }

@@ -94,7 +94,7 @@ fn decode_once(text: &str, limits: &DecodeLimits, found: &mut dyn FnMut(Encoding
                 continue;
             }
             let piece = &bytes[run.range()];
-            let hex = run.len() >= HEX_MIN && run.len() % 2 == 0 && piece.iter().all(|b| HEX.has(*b));
+            let hex = run.len() >= HEX_MIN && run.len().is_multiple_of(2) && piece.iter().all(|b| HEX.has(*b));
             let decoded = if hex {
                 hexadecimal(piece, run.start).map(|d| (Encoding::Hex, d))
             } else {
