@@ -81,7 +81,10 @@ async fn play(seed: u64) {
             runs.into_iter().find(|r| r.state.is_final())
         })
         .await;
-        assert_eq!(run.state, RunState::Completed, "seed {seed}: {case}");
+        if run.state != RunState::Completed {
+            let log = store.run_events(&run.id).await.expect("its log");
+            panic!("seed {seed}: {case}: run {} is {}: {log:#?}", run.id, run.state.as_str());
+        }
     }
     drop(last);
     let counts = stub.counts.lock().expect("whole");
