@@ -229,7 +229,7 @@ respond:
       mapping: {{rule: raw.rule, title: raw.title, severity: "'high'", entities: {{dataset: raw.dataset}}}}
   connections:
     - {{name: stub, url: "http://{1}", verify: "/seen/{{key}}"}}
-  egress: {{private_ranges: ["127.0.0.0/8"], plain_http: true}}
+  egress: {{hosts: ["127.0.0.1"], private_ranges: ["127.0.0.0/8"], plain_http: true}}
 "#,
             dir.display(),
             stub.addr,
