@@ -1,6 +1,8 @@
 //! All pickle streams of a part: one after the other, with both frame rules, and what they carry inside.
 
 use super::machine::{FrameRule, Inner, Machine, StorageRef, StreamEnd};
+use crate::ScanConfig;
+use crate::budget::Budget;
 use crate::report::ArtifactSeverity::{Allowed, Review, Suspicious};
 use crate::rules;
 use crate::scan::{Child, Hint, Job, Packing, Scan};
@@ -37,6 +39,8 @@ pub(crate) enum Setting {
 /// protocol 0 and 1.
 pub(crate) fn looks_like_pickle(head: &[u8]) -> bool {
     match head {
+        // Zip signatures would read as a persistent id.
+        [b'P', b'K', 1..=8, ..] => false,
         [0x80, 0..=5, rest @ ..] => rest.first().is_none_or(|b| is_opcode(*b)),
         [b'(' | b']' | b'}' | b')', b, ..] => {
             is_opcode(*b) && !head.starts_with(b"(\r") && head.len() > 3 && plausible_ops(head)
@@ -63,6 +67,7 @@ fn plausible_global(rest: &[u8]) -> bool {
     let ok = |l: &[u8]| {
         !l.is_empty()
             && l.len() < 512
+            && std::str::from_utf8(l).is_ok()
             && l.iter()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'<' | b'>' | b'\r') || *b >= 0x80)
     };
@@ -106,7 +111,10 @@ fn plausible_ops(head: &[u8]) -> bool {
             },
             b'c' | b'i' => return plausible_global(&head[i..]),
             b'I' | b'L' | b'F' | b'g' | b'p' => {
-                let Some(next) = line(i) else { return false };
+                let Some(next) = line(i) else {
+                    // A number longer than the head: nothing else is made of digits alone.
+                    return head.len() - i > 400 && head[i..].iter().all(u8::is_ascii_digit);
+                };
                 if !head[i..next - 1].iter().all(|b| b.is_ascii_digit() || b"+-.eELinfa\r".contains(b)) {
                     return false;
                 }
@@ -174,6 +182,31 @@ pub(crate) fn scan_pickle<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, from: u64,
         }
     }
     facts
+}
+
+/// Offsets of the opcodes of the first stream.
+pub(crate) fn opcodes(source: &Source<'_>, config: &ScanConfig, budget: &Budget) -> Vec<u64> {
+    let mut machine = Machine::new(source, config, budget, FrameRule::Linear);
+    machine.places = Some(Vec::new());
+    machine.run(0);
+    machine.places.take().unwrap_or_default()
+}
+
+/// Imports, calls and state changes of the streams of a source, in order, with their offsets.
+pub(crate) fn trace(source: &Source<'_>, config: &ScanConfig, budget: &Budget) -> Vec<(u64, String)> {
+    let mut out = Vec::new();
+    let mut at = 0;
+    for _ in 0..64 {
+        let mut machine = Machine::new(source, config, budget, FrameRule::Linear);
+        machine.trace = Some(Vec::new());
+        let end = machine.run(at);
+        out.extend(machine.trace.take().unwrap_or_default());
+        match end {
+            StreamEnd::Stop(next) if next < source.len() && looks_like_pickle(&source.bytes(next, 512)) => at = next,
+            _ => break,
+        }
+    }
+    out
 }
 
 /// What stands behind a `STOP`: another stream, padding, or something that does not belong there.
