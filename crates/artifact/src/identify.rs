@@ -19,6 +19,7 @@ pub(crate) fn dispatch<'a>(scan: &mut Scan<'a, '_>, mut job: Job<'a>) {
     if !unpack(scan, &mut job) {
         return;
     }
+    scan.offer(&job);
     let head = job.source.bytes(0, HEAD_BYTES);
     if head.is_empty() {
         scan.format("empty");

@@ -117,6 +117,8 @@ pub(crate) struct Scan<'a, 'c> {
     tree: Vec<TreeNode>,
     member: String,
     node: usize,
+    /// A member that the caller asked for, and its bytes once its turn came.
+    wanted: Option<(String, Option<Source<'a>>)>,
 }
 
 impl<'a, 'c> Scan<'a, 'c> {
@@ -134,6 +136,7 @@ impl<'a, 'c> Scan<'a, 'c> {
             tree: Vec::new(),
             member: String::new(),
             node: 0,
+            wanted: None,
         }
     }
 
@@ -207,6 +210,16 @@ impl<'a, 'c> Scan<'a, 'c> {
     pub(crate) fn inside(&self, job: &Job<'_>, format: &str) -> bool {
         let parent = self.tree.get(job.node).and_then(|n| n.parent);
         parent.and_then(|p| self.tree.get(p)).is_some_and(|n| n.format.split('+').any(|f| f == format))
+    }
+
+    /// Keeps the unpacked bytes of the part when it is the one that was asked for.
+    pub(crate) fn offer(&mut self, job: &Job<'a>) {
+        if let Some((member, found)) = self.wanted.as_mut()
+            && *member == job.member
+            && found.is_none()
+        {
+            *found = Some(job.source.clone());
+        }
     }
 
     /// Sets the length of the current part once it is known.
@@ -378,4 +391,23 @@ fn scan_large(file: File, name: &str, config: &ScanConfig) -> std::io::Result<Fi
     let mut scan = Scan::new(name, config);
     scan.run(source.sub(0, len));
     Ok(scan.finish(name, digest, len))
+}
+
+/// Scans the file and hands the unpacked bytes of one member (named as in findings; empty for the file itself) to
+/// `use_it`; `None` when there is no such member.
+pub(crate) fn with_member<T>(
+    path: &Path,
+    member: &str,
+    config: &ScanConfig,
+    use_it: impl FnOnce(&Source<'_>) -> T,
+) -> std::io::Result<(Option<T>, FileReport)> {
+    let file = File::open(path)?;
+    let len = file.metadata()?.len();
+    let name = path.to_string_lossy();
+    let mut scan = Scan::new(&name, config);
+    scan.wanted = Some((member.to_owned(), None));
+    scan.run(Source::file(file, len));
+    let found = scan.wanted.take().and_then(|(_, s)| s);
+    let made = found.as_ref().map(use_it);
+    Ok((made, scan.finish(&name, String::new(), len)))
 }

@@ -99,14 +99,16 @@ fn v4(high: u16, low: u16) -> Ipv4Addr {
 /// its name or number. A name that resolves to a private address is the upstream's to refuse; every numeric spelling
 /// that resolvers accept (`0x7f.1`, `2130706433`) is refused here.
 pub fn is_public_url(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        // Not an absolute URL: a file id or a relative name, nothing to fetch.
-        return !text.contains(':') || !text.trim_start().to_ascii_lowercase().starts_with("file:");
-    };
-    if !matches!(scheme.trim_start().to_ascii_lowercase().as_str(), "http" | "https" | "gs" | "s3") {
-        return false;
+    // Parsers after the WHATWG URL standard drop tabs and line ends, take one slash or none for two, and `\` for `/`.
+    let text: String = text.trim().chars().filter(|c| !matches!(c, '\t' | '\n' | '\r')).collect();
+    let Some((scheme, rest)) = text.split_once(':') else { return true };
+    match scheme.to_ascii_lowercase().as_str() {
+        "http" | "https" => {}
+        // Stores that the upstream reads with an account of its own, and names that are no address at all.
+        "gs" | "s3" | "urn" => return true,
+        other => return !other.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)),
     }
-    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or("");
+    let authority = rest.trim_start_matches(['/', '\\']).split(['/', '?', '#', '\\']).next().unwrap_or("");
     if authority.contains('@') || authority.contains('%') {
         return false;
     }
@@ -190,10 +192,17 @@ mod tests {
             "gopher://93.184.216.34/",
             "http://100.64.0.1/",
             "http://localhost./",
+            "http:/10.0.0.1/",
+            "http:10.0.0.1",
+            "http:\\\\10.0.0.1\\x",
+            "ht\ttp://10.0.0.1/",
+            " HTTP://10.0.0.1/",
         ] {
             assert!(!is_public_url(bad), "{bad}");
         }
-        for good in ["https://93.184.216.34/a.png", "https://images.example.org/a.png?x=1", "file-abc123"] {
+        for good in
+            ["https://93.184.216.34/a.png", "https://images.example.org/a.png?x=1", "file-abc123", "what is it: a page"]
+        {
             assert!(is_public_url(good), "{good}");
         }
     }

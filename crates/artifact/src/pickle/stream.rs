@@ -1,6 +1,8 @@
 //! All pickle streams of a part: one after the other, with both frame rules, and what they carry inside.
 
 use super::machine::{FrameRule, Inner, Machine, StorageRef, StreamEnd};
+use crate::ScanConfig;
+use crate::budget::Budget;
 use crate::report::ArtifactSeverity::{Allowed, Review, Suspicious};
 use crate::rules;
 use crate::scan::{Child, Hint, Job, Packing, Scan};
@@ -180,6 +182,31 @@ pub(crate) fn scan_pickle<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, from: u64,
         }
     }
     facts
+}
+
+/// Offsets of the opcodes of the first stream.
+pub(crate) fn opcodes(source: &Source<'_>, config: &ScanConfig, budget: &Budget) -> Vec<u64> {
+    let mut machine = Machine::new(source, config, budget, FrameRule::Linear);
+    machine.places = Some(Vec::new());
+    machine.run(0);
+    machine.places.take().unwrap_or_default()
+}
+
+/// Imports, calls and state changes of the streams of a source, in order, with their offsets.
+pub(crate) fn trace(source: &Source<'_>, config: &ScanConfig, budget: &Budget) -> Vec<(u64, String)> {
+    let mut out = Vec::new();
+    let mut at = 0;
+    for _ in 0..64 {
+        let mut machine = Machine::new(source, config, budget, FrameRule::Linear);
+        machine.trace = Some(Vec::new());
+        let end = machine.run(at);
+        out.extend(machine.trace.take().unwrap_or_default());
+        match end {
+            StreamEnd::Stop(next) if next < source.len() && looks_like_pickle(&source.bytes(next, 512)) => at = next,
+            _ => break,
+        }
+    }
+    out
 }
 
 /// What stands behind a `STOP`: another stream, padding, or something that does not belong there.

@@ -81,7 +81,10 @@ async fn play(seed: u64) {
             runs.into_iter().find(|r| r.state.is_final())
         })
         .await;
-        assert_eq!(run.state, RunState::Completed, "seed {seed}: {case}");
+        if run.state != RunState::Completed {
+            let log = store.run_events(&run.id).await.expect("its log");
+            panic!("seed {seed}: {case}: run {} is {}: {log:#?}", run.id, run.state.as_str());
+        }
     }
     drop(last);
     let counts = stub.counts.lock().expect("whole");
@@ -166,7 +169,7 @@ async fn ready(port: u16) {
 }
 
 fn start(dir: &Path, config: &Path) -> Running {
-    let child = casemate().current_dir(dir).arg("respond").arg("--config").arg(config).stderr(Stdio::null()).spawn();
+    let child = casemate().current_dir(dir).arg("up").arg("--config").arg(config).stderr(Stdio::null()).spawn();
     Running(child.expect("starts"))
 }
 
@@ -182,7 +185,7 @@ fn configure(dir: &Path, port: u16, stub: &CountingStub) -> std::path::PathBuf {
         "playbooks/notify.yaml",
         r"playbook: notify
 title: Tell the stub
-trigger: {rules: [kill/test], entities: [dataset]}
+trigger: {rules: [kill/test], entities: [dataset], tiers: [2, 3, 4]}
 steps:
   - step: note
     name: Note it
@@ -197,7 +200,7 @@ steps:
     args:
       connection: stub
       method: POST
-      path: /notify
+      path: [notify]
       body: {case: '${case.id}'}
   - step: hand-off
     name: Hand it off
@@ -212,6 +215,10 @@ steps:
             r#"
 data_dir: {0}/data
 log: {{level: error}}
+gateway:
+  listen: 127.0.0.1:{2}
+  endpoints: [{{name: churn, url: "http://{1}/churn"}}]
+console: {{listen: "127.0.0.1:{3}"}}
 respond:
   listen: 127.0.0.1:{port}
   playbooks: {0}/playbooks
@@ -222,10 +229,12 @@ respond:
       mapping: {{rule: raw.rule, title: raw.title, severity: "'high'", entities: {{dataset: raw.dataset}}}}
   connections:
     - {{name: stub, url: "http://{1}", verify: "/seen/{{key}}"}}
-  egress: {{private_ranges: ["127.0.0.0/8"], plain_http: true}}
+  egress: {{hosts: ["127.0.0.1"], private_ranges: ["127.0.0.0/8"], plain_http: true}}
 "#,
             dir.display(),
-            stub.addr
+            stub.addr,
+            free_port(),
+            free_port()
         ),
     )
 }

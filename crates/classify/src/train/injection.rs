@@ -28,11 +28,11 @@ const HARMLESS_ROWS: usize = 6000;
 const PLANTED_ROWS: usize = 5000;
 const SUFFIX_ROWS: usize = 1500;
 const DOCUMENTS: usize = 2500;
-const TEXT: SparseSettings = SparseSettings { bits: 19, epochs: 6, rate: 0.15, decay: 0.02 };
+const TEXT: SparseSettings = SparseSettings { bits: 19, epochs: 5, rate: 0.15, decay: 0.02 };
 const WINDOW: SparseSettings = SparseSettings { bits: 18, epochs: 5, rate: 0.15, decay: 0.02 };
-const TEXT_DENSE: DenseSettings = DenseSettings { hidden: 32, epochs: 8, rate: 2e-3, decay: 1e-2 };
-const WINDOW_DENSE: DenseSettings = DenseSettings { hidden: 24, epochs: 5, rate: 2e-3, decay: 1e-2 };
-const SUFFIX: DenseSettings = DenseSettings { hidden: 12, epochs: 8, rate: 5e-3, decay: 1e-4 };
+const TEXT_DENSE: DenseSettings = DenseSettings { hidden: 32, epochs: 6, rate: 2e-3, decay: 1e-2 };
+const WINDOW_DENSE: DenseSettings = DenseSettings { hidden: 24, epochs: 4, rate: 2e-3, decay: 1e-2 };
+const SUFFIX: DenseSettings = DenseSettings { hidden: 16, epochs: 5, rate: 5e-3, decay: 1e-4 };
 
 /// Trains the injection model.
 ///
@@ -122,7 +122,10 @@ fn fold_of(row: &Row) -> usize {
 }
 
 fn is_content(source: &str) -> bool {
-    source.starts_with("pypi-") || source == "synthetic-indirect" || source.starts_with("gpteacher")
+    source.starts_with("pypi-")
+        || source.starts_with("npm-")
+        || source == "synthetic-indirect"
+        || source.starts_with("gpteacher")
 }
 
 struct Made {

@@ -66,7 +66,9 @@ impl Walk<'_> {
 
     fn carrier(&mut self, carrier: &Carrier<'_>) {
         let text = carrier.value.text();
-        if carrier.form == Form::Url && !self.private_ok && !is_public_url(&text) {
+        // What a model gave to a tool, and how tools are described, is fetched by nobody upstream.
+        let fetched = !matches!(carrier.channel, Channel::ToolCall | Channel::ToolDefinition);
+        if carrier.form == Form::Url && fetched && !self.private_ok && !is_public_url(&text) {
             self.note(carrier, Check::PrivateUrl, Action::Block, "private address", 1.0);
         }
         self.scan(carrier, &text);

@@ -8,7 +8,7 @@ use casemate_store::traits::Events;
 use serde_json::{Value, json};
 
 /// A credential of a known shape with a right checksum, put together here so that it stands nowhere in the clear.
-fn secret() -> String {
+pub fn secret() -> String {
     const DIGITS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let body: String = (0..30_usize).map(|n| DIGITS[(n * 37 + n * n * 11 + 5) % 62] as char).collect();
     let mut rest = crc32fast::hash(body.as_bytes()) as usize;
@@ -20,18 +20,18 @@ fn secret() -> String {
     format!("gh{}_{body}{}", "p", String::from_utf8_lossy(&sum))
 }
 
-fn openai_delta(text: &str) -> String {
+pub fn openai_delta(text: &str) -> String {
     let chunk = json!({"id": "c", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]});
     format!("data: {chunk}\n\n")
 }
 
-fn anthropic_delta(text: &str) -> String {
+pub fn anthropic_delta(text: &str) -> String {
     let delta = json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}});
     format!("event: content_block_delta\ndata: {delta}\n\n")
 }
 
 /// All text of a stream, joined as a client would.
-fn said(stream: &str) -> String {
+pub fn said(stream: &str) -> String {
     let events =
         stream.lines().filter_map(|l| l.strip_prefix("data: ")).filter_map(|d| serde_json::from_str::<Value>(d).ok());
     events
@@ -40,7 +40,7 @@ fn said(stream: &str) -> String {
 }
 
 /// The longest start of the secret, from six bytes, that stands in `text`; or any other six bytes of it.
-fn leaked(text: &str, secret: &str) -> Option<String> {
+pub fn leaked(text: &str, secret: &str) -> Option<String> {
     (0..=secret.len() - 6).map(|i| &secret[i..i + 6]).find(|piece| text.contains(piece)).map(str::to_owned)
 }
 

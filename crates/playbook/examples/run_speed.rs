@@ -1,5 +1,5 @@
 //! Runs a shipped playbook many times on recorded answers, to take its CPU time from outside:
-//! `time cargo run --release -p casemate-playbook --example speed -- 10000`.
+//! `time cargo run --release -p casemate-playbook --example run_speed -- 10000`.
 
 use std::io::Write as _;
 

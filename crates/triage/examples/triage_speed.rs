@@ -1,5 +1,5 @@
 //! Maps and places many alerts, to take the CPU time from outside:
-//! `time cargo run --release -p casemate-triage --example speed -- 200000`.
+//! `time cargo run --release -p casemate-triage --example triage_speed -- 200000`.
 
 use std::io::Write as _;
 
