@@ -267,7 +267,7 @@ pub struct LimitsConfig {
     pub per_model: RatesConfig,
     /// Connections at once, on each thread. Default 8,192.
     pub connections_max: u32,
-    /// For the head of a request, in milliseconds. Default 10 s.
+    /// For the head of a request, and how long a connection may be idle, in milliseconds. Default 60 s.
     pub head_ms: u64,
     /// For the body of a request, in milliseconds. Default 60 s.
     pub body_ms: u64,
@@ -282,7 +282,7 @@ impl Default for LimitsConfig {
             per_tenant: RatesConfig::default(),
             per_model: RatesConfig::default(),
             connections_max: 8_192,
-            head_ms: 10_000,
+            head_ms: 60_000,
             body_ms: 60_000,
             stalled_reader_ms: 60_000,
         }

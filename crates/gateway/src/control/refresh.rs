@@ -14,6 +14,8 @@ use crate::key::KeyTable;
 
 /// How often the generations are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// A burst of writes is looked at once.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// Containments are read again this often in any case: the clocks of two machines may differ about when one ends.
 const READ_AGAIN_LOOKS: u32 = 240;
 
@@ -53,7 +55,10 @@ pub(crate) async fn refresh(
         tokio::select! {
             _ = stop.changed() => return,
             // A write of this process is seen at once, one of another process at the next look.
-            changed = changes.changed(), if changes_open => changes_open = changed.is_ok(),
+            changed = changes.changed(), if changes_open => {
+                changes_open = changed.is_ok();
+                tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+            }
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
         looks = looks.wrapping_add(1);

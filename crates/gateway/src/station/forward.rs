@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::answer::Outgoing;
 use super::exchange::{End, Exchange};
 use super::prepare::{Prepared, Target};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Why};
 use super::stream::EventStream;
 use crate::config::{Checks, Timeouts, Upstream, UpstreamAuth};
 use crate::forward::{CallError, Pools, request_headers, response_headers};
@@ -246,6 +246,8 @@ fn whole(exchange: &mut Exchange, bytes: Bytes, checks: &Checks, headers: &mut H
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             return Ok(Outgoing::whole(error.body(exchange.dialect, &exchange.id)));
         }
+        // Nothing was to be looked for: what a plain end-point answers is its own business.
+        Err(_) if checks.is_off() => return Ok(Outgoing::whole(bytes)),
         Err(problem) => {
             tracing::warn!(request = exchange.id, %problem, "unreadable answer of the upstream");
             exchange.end = End::Refused;
@@ -261,7 +263,7 @@ fn whole(exchange: &mut Exchange, bytes: Bytes, checks: &Checks, headers: &mut H
     if let Some(check) = inspected.blocked_by {
         exchange.end = End::Cut;
         let error = WireError::new(ErrorKind::ContentPolicy, "the answer was blocked by a policy").coded(check.code());
-        return Err(Refusal::new(error, super::refusal::Why::Blocked));
+        return Err(Refusal::new(error, Why::Cut));
     }
     Ok(inspected.body.map_or_else(|| Outgoing::whole(bytes), Outgoing::whole))
 }

@@ -21,8 +21,10 @@ pub(crate) enum Why {
     Limited,
     /// A containment.
     Contained,
-    /// A check.
+    /// A check on the request.
     Blocked,
+    /// A check on the answer; the exchange counts it.
+    Cut,
     /// The upstream.
     Upstream,
 }
@@ -106,6 +108,7 @@ impl Refusal {
             Why::Contained => &counters.contained,
             Why::Blocked => &counters.blocked,
             Why::Upstream => &counters.upstream_failed,
+            Why::Cut => return,
         };
         add(counter, 1);
     }
