@@ -37,6 +37,7 @@ impl Drop for Driver {
 }
 
 impl Driver {
+    #[expect(clippy::print_stderr, reason = "the summary of `cargo xtask test` is made from this line")]
     fn start() -> Option<Self> {
         if !Path::new(CHROMIUM).exists() || !Path::new(DRIVER).exists() {
             assert!(!required(), "Chromium and chromedriver are required and not installed");
