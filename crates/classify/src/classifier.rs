@@ -5,8 +5,12 @@ use std::sync::OnceLock;
 use casemate_finding::Span;
 use serde::Serialize;
 
+use crate::model::{
+    DIMENSIONS, Embedding, Features, InjectionModel, ModelError, Parts, TextModel, TokenBins, normalise, sigmoid,
+    stack_features,
+};
 use crate::rules::{self, Match};
-use crate::text::{Signs, fold};
+use crate::text::{Signs, fold, words};
 use crate::views::{Reading, View, ViewLimits, views};
 use crate::{Channel, Decision, Thresholds};
 
@@ -14,6 +18,17 @@ use crate::{Channel, Decision, Thresholds};
 pub(crate) const SIGN_RULES: [&str; 4] =
     ["injection/tag-characters", "injection/variation-selectors", "injection/zero-width", "injection/bidi"];
 const DISGUISED: &str = "injection/mixed-script";
+/// Findings of the models.
+pub(crate) const MODEL_RULES: [&str; 2] = ["injection/model", "injection/optimised-suffix"];
+/// Suffix logit from which a flagged text is said to end in one.
+const SUFFIX_LOGIT_MIN: f32 = 2.0;
+/// The flag of a country part has up to seven tags.
+const TAGS_MIN: u32 = 8;
+const SELECTORS_MIN: u32 = 4;
+
+static EMBEDDING: &[u8] = include_bytes!("../../../models/embedding.bin");
+static INJECTION: &[u8] = include_bytes!("../../../models/injection.bin");
+static TOXICITY: &[u8] = include_bytes!("../../../models/toxicity.bin");
 
 /// One thing that a rule or a model saw.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -66,19 +81,52 @@ impl Default for AssessLimits {
 #[derive(Debug)]
 pub struct Classifier {
     limits: AssessLimits,
-    injection: [Thresholds; 4],
-    toxicity: Thresholds,
+    embedding: Embedding,
+    injection: InjectionModel,
+    toxicity: TextModel,
 }
 
 impl Classifier {
     /// The classifier that ships inside the program.
     pub fn builtin() -> &'static Self {
         static BUILTIN: OnceLock<Classifier> = OnceLock::new();
-        BUILTIN.get_or_init(|| Self {
-            limits: AssessLimits::default(),
-            injection: [Thresholds { flag: 0.5, block: 0.7 }; 4],
-            toxicity: Thresholds { flag: 0.5, block: 0.9 },
+        BUILTIN.get_or_init(|| {
+            let embedding = Embedding::parse_static(EMBEDDING).expect("the embedded table is checked by a test");
+            let injection = InjectionModel::parse(INJECTION, &embedding).expect("as is the injection model");
+            let toxicity = TextModel::parse(TOXICITY, &embedding).expect("and the toxicity model");
+            Self { limits: AssessLimits::default(), embedding, injection, toxicity }
         })
+    }
+
+    /// A classifier of models from elsewhere: refitted ones, or the shipped ones with other thresholds.
+    ///
+    /// # Errors
+    /// [`ModelError`] if a file is broken or was made for another embedding table.
+    pub fn from_parts(
+        embedding: &[u8],
+        injection: &[u8],
+        toxicity: &[u8],
+        limits: AssessLimits,
+    ) -> Result<Self, ModelError> {
+        let embedding = Embedding::parse(embedding)?;
+        let injection = InjectionModel::parse(injection, &embedding)?;
+        let toxicity = TextModel::parse(toxicity, &embedding)?;
+        Ok(Self { limits, embedding, injection, toxicity })
+    }
+
+    /// The embedding table, for neighbours and campaigns.
+    pub const fn embedding(&self) -> &Embedding {
+        &self.embedding
+    }
+
+    /// Thresholds of the injection score on `channel`.
+    pub const fn injection_thresholds(&self, channel: Channel) -> Thresholds {
+        self.injection.metadata.calibration.thresholds[channel as usize]
+    }
+
+    /// Thresholds of the toxicity score.
+    pub const fn toxicity_thresholds(&self) -> Thresholds {
+        self.toxicity.metadata.calibration.thresholds[0]
     }
 
     /// Assesses `text` as it stands on `channel`.
@@ -87,26 +135,84 @@ impl Classifier {
         let mut folded = fold(read);
         let signs = folded.signs;
         let all = views(read, &mut folded, &self.limits.views);
+        let thresholds = self.injection_thresholds(channel);
         let mut findings = Vec::new();
-        sign_findings(&signs, read, &mut findings);
+        let (mut injection, mut toxicity) = (0.0_f32, 0.0_f32);
+        if sign_findings(&signs, read, &mut findings) {
+            // A message in characters that nobody sees is no accident, whatever it says.
+            injection = thresholds.flag;
+        }
         let mut found = Vec::new();
         for view in &all.views {
             found.clear();
             rules::matches(view, channel, &mut found);
             findings.extend(found.iter().map(|m| finding(m, view)));
+            let features = Features::of(view);
+            let mut bins = TokenBins::new(if view.depth == 0 { read.len() } else { 0 });
+            let parts = self.injection.parts(&self.embedding, view, &features, &mut bins);
+            let (suffix, at) = if view.depth == 0 { self.injection.suffix_logit(read, &bins) } else { (f32::MIN, 0) };
+            let numbers = stack_features(&parts, suffix, rules::believed(&found), view.words.len());
+            let score = sigmoid(self.injection.stack(channel).logit(&numbers));
+            if score >= thresholds.flag {
+                findings.push(self.model_finding(view, &parts, score));
+                if suffix > SUFFIX_LOGIT_MIN {
+                    findings.push(suffix_finding(read, at, score));
+                }
+            }
+            injection = injection.max(score);
+            let mut unit = parts.sum;
+            normalise(&mut unit);
+            toxicity = toxicity.max(sigmoid(self.toxicity.logit(&features, &unit)));
         }
-        let injection = noisy_or(findings.iter().map(|f| f.score));
-        let toxicity = 0.0;
         keep_strongest(&mut findings, self.limits.findings_max);
         Assessment {
             injection,
-            injection_decision: self.injection[channel as usize].decide(injection),
+            injection_decision: thresholds.decide(injection),
             toxicity,
-            toxicity_decision: self.toxicity.decide(toxicity),
+            toxicity_decision: self.toxicity_thresholds().decide(toxicity),
             findings,
             complete: all.complete && read.len() == text.len(),
         }
     }
+
+    /// The rules alone, without any model: how far their matches over all views are believed together.
+    pub fn rules_only(&self, text: &str, channel: Channel) -> f32 {
+        let read = cut(text, self.limits.text_bytes_max);
+        let all = views(read, &mut fold(read), &self.limits.views);
+        let mut found = Vec::new();
+        all.views.iter().for_each(|view| rules::matches(view, channel, &mut found));
+        rules::believed(&found)
+    }
+
+    /// The unit vector of a text, to compare with others of the same table.
+    pub fn embed(&self, text: &str) -> [f32; DIMENSIONS] {
+        let read = cut(text, self.limits.text_bytes_max);
+        let folded = fold(read);
+        let mut found = Vec::new();
+        words(folded.text.text(), &mut found);
+        self.embedding.embed(folded.text.text(), &found)
+    }
+
+    /// A model's finding points at the window that speaks most for it.
+    fn model_finding(&self, view: &View, parts: &Parts, score: f32) -> ClassFinding {
+        let (first, last) = parts.window_words;
+        let span = match (view.words.get(first), view.words.get(last.saturating_sub(1))) {
+            (Some(a), Some(b)) => Span::new(a.start as usize, (b.end as usize).max(a.start as usize)),
+            _ => Span::new(0, view.text.text().len()),
+        };
+        ClassFinding { rule: MODEL_RULES[0], span: view.text.origin(span), score, view: view.reading.as_str() }
+    }
+}
+
+fn suffix_finding(text: &str, at: usize, score: f32) -> ClassFinding {
+    let floor = |mut i: usize| {
+        while !text.is_char_boundary(i) {
+            i -= 1;
+        }
+        i
+    };
+    let span = Span::new(floor(at.min(text.len())), floor((at + 64).min(text.len())));
+    ClassFinding { rule: MODEL_RULES[1], span, score, view: Reading::Plain.as_str() }
 }
 
 /// The first `max` bytes of `text`, cut between characters.
@@ -122,12 +228,13 @@ fn finding(m: &Match, view: &View) -> ClassFinding {
     ClassFinding { rule: m.rule, span: view.text.origin(m.span), score: m.weight, view: view.reading.as_str() }
 }
 
-fn sign_findings(signs: &Signs, text: &str, out: &mut Vec<ClassFinding>) {
+/// Findings of folding; true if a message was hidden in tag characters or variation selectors.
+fn sign_findings(signs: &Signs, text: &str, out: &mut Vec<ClassFinding>) -> bool {
     let span = signs.unseen.map_or(Span::new(0, text.len()), |(start, end)| Span::new(start, end));
     let [tags, selectors, zero_width, bidi] = SIGN_RULES;
     for (rule, count, at_least, score) in [
-        (tags, signs.tags, 8, 0.8),
-        (selectors, signs.selectors, 4, 0.7),
+        (tags, signs.tags, TAGS_MIN, 0.8),
+        (selectors, signs.selectors, SELECTORS_MIN, 0.7),
         (zero_width, signs.zero_width, 2, 0.3),
         (bidi, signs.bidi, 2, 0.2),
         (DISGUISED, signs.mixed_script_words, 1, 0.3),
@@ -136,11 +243,7 @@ fn sign_findings(signs: &Signs, text: &str, out: &mut Vec<ClassFinding>) {
             out.push(ClassFinding { rule, span, score, view: Reading::Plain.as_str() });
         }
     }
-}
-
-/// Probability that at least one of several signs is true, taken as independent.
-fn noisy_or(scores: impl Iterator<Item = f32>) -> f32 {
-    1.0 - scores.fold(1.0, |clean, s| clean * (1.0 - s))
+    signs.tags >= TAGS_MIN || signs.selectors >= SELECTORS_MIN
 }
 
 /// Keeps the `max` strongest and puts them in the order of the text.

@@ -16,7 +16,9 @@
 //!
 //! Invariants: synchronous, no I/O, no clock, no randomness; nothing here knows HTTP, SQL or files. No backtracking.
 
+mod anonymise;
 mod bytes;
+pub mod decode;
 mod find;
 mod fingerprint;
 mod kind;
@@ -30,6 +32,7 @@ mod secret;
 mod stream;
 mod validate;
 
+pub use anonymise::{Anonymiser, Operator, Operators, Vault, VaultError, restore};
 pub use fingerprint::{Key, fingerprint, mask};
 pub use kind::{Kind, Kinds};
 pub use matched::Match;

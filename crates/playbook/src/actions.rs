@@ -1,6 +1,9 @@
 //! The actions that playbooks may name: what each takes, whether it can be taken back, and how it behaves when it is not
 //! known whether it happened. The connectors implement exactly this table.
 
+use casemate_finding::Entity;
+use serde_json::{Map, Value};
+
 use crate::extension::Mode;
 
 /// What an argument holds.
@@ -69,6 +72,8 @@ pub struct ActionSpec {
     pub args: &'static [Arg],
     /// What it answers: members of the output.
     pub output: &'static str,
+    /// An answer as JSON, for simulations without a mock of their own.
+    pub sample: &'static str,
 }
 
 const fn arg(name: &'static str, kind: ArgKind, required: bool, doc: &'static str) -> Arg {
@@ -95,6 +100,7 @@ pub static ACTIONS: &[ActionSpec] = &[
         reversible: true,
         args: &[TARGET, SCOPE, DURATION, REASON],
         output: "control (id), expires (unix ms or null)",
+        sample: r#"{"control": "sim", "expires": null}"#,
     },
     ActionSpec {
         name: "gateway.limit",
@@ -104,6 +110,7 @@ pub static ACTIONS: &[ActionSpec] = &[
         reversible: true,
         args: &[TARGET, arg("per_minute", ArgKind::Integer, true, "requests a minute"), SCOPE, DURATION, REASON],
         output: "control (id), expires (unix ms or null)",
+        sample: r#"{"control": "sim", "expires": null}"#,
     },
     ActionSpec {
         name: "gateway.lift",
@@ -113,6 +120,7 @@ pub static ACTIONS: &[ActionSpec] = &[
         reversible: true,
         args: &[TARGET, REASON],
         output: "lifted (how many)",
+        sample: r#"{"lifted": 1}"#,
     },
     ActionSpec {
         name: "evidence.preserve",
@@ -127,6 +135,7 @@ pub static ACTIONS: &[ActionSpec] = &[
             arg("digest", ArgKind::Text, false, "the digest that the copy must have, as `sha256:…`"),
         ],
         output: "digest (`sha256:…`), bytes, items",
+        sample: r#"{"digest": "sha256:0000000000000000000000000000000000000000000000000000000000000000", "bytes": 0, "items": 1}"#,
     },
     ActionSpec {
         name: "inventory.lookup",
@@ -136,6 +145,7 @@ pub static ACTIONS: &[ActionSpec] = &[
         reversible: true,
         args: &[arg("entities", ArgKind::Entities, true, "what to look up")],
         output: "found (how many), tier (the least), owner, blast_radius, models, lineage (list of {from, to, kind})",
+        sample: r#"{"found": 0, "tier": 3, "owner": null, "blast_radius": 0.0, "models": [], "lineage": []}"#,
     },
     ActionSpec {
         name: "gate.quarantine_version",
@@ -145,6 +155,7 @@ pub static ACTIONS: &[ActionSpec] = &[
         reversible: true,
         args: &[arg("version", ArgKind::Text, true, "`name@version`"), REASON],
         output: "version, previous (the state it was in)",
+        sample: r#"{"version": "sim", "previous": "serving"}"#,
     },
     ActionSpec {
         name: "dataset.quarantine",
@@ -158,6 +169,7 @@ pub static ACTIONS: &[ActionSpec] = &[
             REASON,
         ],
         output: "dataset, previous (the state it was in)",
+        sample: r#"{"dataset": "sim", "previous": "in_use"}"#,
     },
     ActionSpec {
         name: "pipeline.hold",
@@ -171,6 +183,7 @@ pub static ACTIONS: &[ActionSpec] = &[
             REASON,
         ],
         output: "held (list of pipelines)",
+        sample: r#"{"held": []}"#,
     },
     ActionSpec {
         name: "case.note",
@@ -180,6 +193,7 @@ pub static ACTIONS: &[ActionSpec] = &[
         reversible: true,
         args: &[arg("text", ArgKind::Text, true, "the note, as plain text")],
         output: "note (id)",
+        sample: r#"{"note": "sim"}"#,
     },
     ActionSpec {
         name: "case.handoff",
@@ -193,6 +207,7 @@ pub static ACTIONS: &[ActionSpec] = &[
             arg("tasks", ArgKind::Texts, false, "what is left to do"),
         ],
         output: "handoff (id)",
+        sample: r#"{"handoff": "sim"}"#,
     },
     ActionSpec {
         name: "http.request",
@@ -208,6 +223,7 @@ pub static ACTIONS: &[ActionSpec] = &[
             arg("body", ArgKind::Any, false, "sent as JSON"),
         ],
         output: "status, body (JSON, or text)",
+        sample: r#"{"status": 200, "body": null}"#,
     },
     ActionSpec {
         name: "openc2.command",
@@ -220,6 +236,7 @@ pub static ACTIONS: &[ActionSpec] = &[
             arg("command", ArgKind::Any, true, "the OpenC2 command: action, target, args"),
         ],
         output: "status, results",
+        sample: r#"{"status": 200, "results": {}}"#,
     },
     ActionSpec {
         name: "manual",
@@ -229,10 +246,122 @@ pub static ACTIONS: &[ActionSpec] = &[
         reversible: true,
         args: &[arg("instruction", ArgKind::Text, true, "what to do, as plain text")],
         output: "what the person answers",
+        sample: r#"{}"#,
     },
 ];
 
 /// The action with this name.
 pub fn action(name: &str) -> Option<&'static ActionSpec> {
     ACTIONS.iter().find(|a| a.name == name)
+}
+
+/// The arguments as the connector gets them: null members left out, numbers and truth values as text where text is asked
+/// for. What an expression gave is only known when it has run, so this is where types are checked.
+///
+/// # Errors
+/// A sentence that names the argument which is missing or of the wrong kind.
+pub(crate) fn settle(spec: &ActionSpec, args: Value) -> Result<Value, String> {
+    let Value::Object(given) = args else { return Err(format!("the arguments of `{}` are no object", spec.name)) };
+    let mut out = Map::new();
+    for (name, value) in given {
+        if value.is_null() {
+            continue;
+        }
+        let Some(arg) = spec.args.iter().find(|a| a.name == name) else {
+            return Err(format!("`{}` takes no `{name}`", spec.name));
+        };
+        let value = match (arg.kind, value) {
+            (ArgKind::Text, v @ (Value::Number(_) | Value::Bool(_))) => Value::from(v.to_string()),
+            (_, v) => v,
+        };
+        if !holds(arg.kind, &value) {
+            return Err(format!("`{name}` of `{}` is not {}", spec.name, arg.kind.as_str()));
+        }
+        out.insert(name, value);
+    }
+    match spec.args.iter().find(|a| a.required && !out.contains_key(a.name)) {
+        Some(arg) => Err(format!("`{}` needs `{}`", spec.name, arg.name)),
+        None => Ok(Value::Object(out)),
+    }
+}
+
+fn holds(kind: ArgKind, value: &Value) -> bool {
+    let entity = |v: &Value| serde_json::from_value::<Entity>(v.clone()).is_ok_and(|e| !e.value.trim().is_empty());
+    match kind {
+        ArgKind::Any => true,
+        ArgKind::Text => value.is_string(),
+        ArgKind::Integer => value.is_i64() || value.is_u64(),
+        ArgKind::Bool => value.is_boolean(),
+        ArgKind::Entity => entity(value),
+        ArgKind::Entities => value.as_array().is_some_and(|items| items.iter().all(entity)),
+        ArgKind::Texts => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
+    }
+}
+
+/// The table of actions as Markdown, for `playbooks/README.md` and the documentation.
+pub fn actions_markdown() -> String {
+    let mut out = String::new();
+    for a in ACTIONS {
+        let mode = match a.mode {
+            Mode::Idempotent => "idempotent",
+            Mode::Verify => "verify",
+            Mode::AtMostOnce => "at_most_once",
+        };
+        let back = match (a.effect, a.reversible) {
+            (false, _) => "no effect outside the case",
+            (true, true) => "can be taken back",
+            (true, false) => "**cannot be taken back**",
+        };
+        out.push_str(&format!("### `{}`\n\n{} Mode `{mode}`; {back}.\n\n", a.name, a.summary));
+        out.push_str("| argument | holds | |\n|---|---|---|\n");
+        for arg in a.args {
+            let need = if arg.required { "**" } else { "" };
+            let fixed = if arg.fixed { " (written out: no `${…}`)" } else { "" };
+            out.push_str(&format!("| {need}`{}`{need} | {} | {}{fixed} |\n", arg.name, arg.kind.as_str(), arg.doc));
+        }
+        out.push_str(&format!("\nAnswers: {}.\n\n", a.output));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{ACTIONS, action, actions_markdown, settle};
+
+    #[test]
+    fn arguments_are_checked_once_their_values_are_known() {
+        let limit = action("gateway.limit").expect("known");
+        let target = json!({"kind": "range", "value": "10.0.0.0/24"});
+        let given = json!({"target": target, "per_minute": 5, "reason": 7, "scope": null});
+        assert_eq!(settle(limit, given), Ok(json!({"target": target, "per_minute": 5, "reason": "7"})));
+        for bad in [
+            json!({"target": target}),
+            json!({"target": target, "per_minute": "5"}),
+            json!({"target": {"kind": "ghost", "value": "x"}, "per_minute": 5}),
+            json!({"target": {"kind": "range", "value": " "}, "per_minute": 5}),
+            json!({"target": null, "per_minute": 5}),
+            json!({"target": target, "per_minute": 5, "colour": "red"}),
+            json!([]),
+        ] {
+            assert!(settle(limit, bad.clone()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_readme_holds_the_table() {
+        let readme = include_str!("../../../playbooks/README.md");
+        let table = actions_markdown();
+        assert!(readme.contains(table.trim()), "put this into playbooks/README.md:\n{table}");
+    }
+
+    #[test]
+    fn names_are_unique_and_samples_are_objects() {
+        for (i, a) in ACTIONS.iter().enumerate() {
+            assert!(ACTIONS[..i].iter().all(|b| b.name != a.name), "{}", a.name);
+            let sample: serde_json::Value = serde_json::from_str(a.sample).expect(a.name);
+            assert!(sample.is_object(), "{}", a.name);
+        }
+    }
 }

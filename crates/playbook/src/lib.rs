@@ -8,6 +8,7 @@ mod atlas;
 mod cacao;
 mod cacao_wire;
 mod canonical;
+mod convert;
 mod duration;
 mod expression;
 mod extension;
@@ -19,16 +20,18 @@ mod lint;
 mod problem;
 mod program;
 mod run;
+mod simulate;
 mod source;
 mod stix;
 mod template;
 
-pub use actions::{ACTIONS, ActionSpec, Arg, ArgKind, action};
+pub use actions::{ACTIONS, ActionSpec, Arg, ArgKind, action, actions_markdown};
 pub use atlas::{IDS as ATLAS_IDS, is_known as is_atlas_id, nearest as nearest_atlas_id};
 pub use cacao::{
     AgentTarget, Command as CacaoCommand, ExtensionDefinition, Playbook, SPEC_VERSION, Step, StepKind, Undo, Variable,
 };
 pub use canonical::{canonical, digest_of, json_bytes, sha256};
+pub use convert::{export, import};
 pub use duration::{Span, SpanError};
 pub use expression::{Expression, ExpressionError, ROOTS, Reads, Roots};
 pub use extension::{
@@ -45,6 +48,10 @@ pub use run::{
     ActionOutcome, Answer, ApprovalNeed, ApprovalState, Branch, Command, CommandState, CommandStatus, Decision, Event,
     Refused, ResolvedCommand, ResolvedUndo, RunOutcome, RunState, RunStatus, ScopeState, StepRef, StepState,
     StepStatus, advance, commands_digest, pending, wake_at,
+};
+pub use simulate::{
+    Approvals, CaseResult, Expect, Mock, Mocks, Performed, Simulation, TestCase, TestFile, differences, parse_tests,
+    run_tests, simulate,
 };
 pub use source::{
     Foreign, SourceAction, SourceApproval, SourceError, SourcePlaybook, SourceRetry, SourceStep, SourceVariable,

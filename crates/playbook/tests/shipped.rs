@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use casemate_playbook::{
-    Limits, Phase, compile, decompile, lint_text, load, parse_json, parse_yaml, playbook_extension, render_json,
-    render_yaml, step_extension,
+    Limits, Phase, Program, compile, decompile, lint_text, load, parse_json, parse_tests, parse_yaml,
+    playbook_extension, render_json, render_yaml, run_tests, step_extension,
 };
 
 fn shipped() -> Vec<(String, String)> {
@@ -12,7 +12,7 @@ fn shipped() -> Vec<(String, String)> {
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .expect("playbooks/ is there")
         .map(|e| e.expect("an entry").path())
-        .filter(|p| p.extension().is_some_and(|e| e == "yaml"))
+        .filter(|p| p.to_string_lossy().ends_with(".yaml") && !p.to_string_lossy().ends_with(".test.yaml"))
         .map(|p| {
             (p.file_name().expect("a name").to_string_lossy().into_owned(), std::fs::read_to_string(p).expect("text"))
         })
@@ -55,5 +55,21 @@ fn yaml_and_cacao_say_the_same() {
         let yaml = render_yaml(&written).expect("writes");
         let again = parse_yaml(&yaml, &Limits::DEFAULT).unwrap_or_else(|e| panic!("{name}: {e}\n{yaml}"));
         assert_eq!(again, source, "{name}: YAML text and back");
+    }
+}
+
+#[test]
+fn each_has_tests_on_mocks_and_passes_them() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../playbooks");
+    for (name, text) in shipped() {
+        let playbook = load(&text, &Limits::DEFAULT).expect("loads");
+        let program = Program::compile(&playbook, &[], &Limits::DEFAULT).expect("compiles");
+        let path = folder.join(name.replace(".yaml", ".test.yaml"));
+        let tests = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let tests = parse_tests(&tests, &Limits::DEFAULT).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        assert!(tests.tests.len() >= 3, "{name}: at least three tests");
+        for result in run_tests(&program, &tests) {
+            assert!(result.failures.is_empty(), "{name}, {}:\n{}", result.name, result.failures.join("\n"));
+        }
     }
 }

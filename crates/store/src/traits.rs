@@ -9,8 +9,8 @@ use crate::Result;
 use crate::model::{
     Alert, AlertId, AlertState, ApiKey, Applied, Approval, ApprovalId, AuditEntry, Case, CaseId, CaseState,
     ComponentStatus, Containment, ContainmentId, DeadLetter, EventRecord, Evidence, Incident, Ingested, Intent, KeyId,
-    NewAlert, NewEvent, NewEvidence, Person, Run, RunEvent, RunId, RunState, Session, TenantId, TimelineEntry, Verdict,
-    Vote,
+    NewAlert, NewEvent, NewEvidence, Person, Run, RunEvent, RunId, RunState, Session, TenantId, TimelineEntry, Triaged,
+    Verdict, Vote,
 };
 
 /// Everything that is kept. One value is shared by all parts of a process.
@@ -88,15 +88,28 @@ pub trait Alerts {
     /// Up to `limit` alerts that nobody has looked at, oldest first.
     async fn untriaged(&self, limit: u32) -> Result<Vec<Alert>>;
     /// Writes what triage made of an alert together with its incident and case, in one transaction: the incident and
-    /// case given are inserted or replaced, the timeline entries appended. A second call for the same alert changes
-    /// nothing and returns false.
+    /// case given are inserted or replaced (what people and runs set on a case stands), the timeline entries appended, the
+    /// runs begun. A second call for the same alert changes nothing and returns false. Refused with `Conflict` if the
+    /// incident or case is closed.
+    async fn record_triaged(&self, triaged: &Triaged) -> Result<bool>;
+    /// The same without memory and runs.
     async fn record_triage(
         &self,
         alert: &Alert,
         incident: &Incident,
         case: &Case,
         timeline: &[TimelineEntry],
-    ) -> Result<bool>;
+    ) -> Result<bool> {
+        self.record_triaged(&Triaged {
+            alert: alert.clone(),
+            incident: incident.clone(),
+            memory: Value::Null,
+            case: case.clone(),
+            timeline: timeline.to_vec(),
+            runs: Vec::new(),
+        })
+        .await
+    }
     /// Marks an alert as dead and keeps the reason.
     async fn bury(&self, id: &AlertId, reason: &str, at: UnixMs) -> Result<()>;
     /// Keeps what could not even be stored as an alert.
@@ -111,6 +124,8 @@ pub trait Alerts {
     async fn count_alerts(&self, state: AlertState) -> Result<u64>;
     /// Incidents that still take alerts and whose last alert is not before `since`.
     async fn open_incidents(&self, tenant: &TenantId, since: UnixMs) -> Result<Vec<Incident>>;
+    /// The same, each with what correlation must know of it.
+    async fn incident_memories(&self, tenant: &TenantId, since: UnixMs) -> Result<Vec<(Incident, Value)>>;
 }
 
 /// Cases.
@@ -150,8 +165,16 @@ pub trait Runs {
     /// Appends events at the given positions in one transaction and sets the state; refused with `Conflict` if a
     /// position is taken (another worker was faster). Intents given are written in the same transaction.
     async fn append_run(&self, id: &RunId, events: &[RunEvent], intents: &[Intent], state: RunState) -> Result<()>;
-    /// Writes the result of an effect next to its intent, with the events that follow from it, in one transaction.
-    async fn record_result(&self, key: &str, result: &Value, events: &[RunEvent], state: RunState) -> Result<()>;
+    /// Writes the result of an effect next to its intent, with the events and further intents that follow from it, in
+    /// one transaction; refused with `Conflict` if the intent has its result.
+    async fn record_result(
+        &self,
+        key: &str,
+        result: &Value,
+        events: &[RunEvent],
+        intents: &[Intent],
+        state: RunState,
+    ) -> Result<()>;
     /// The log of a run, in order.
     async fn run_events(&self, id: &RunId) -> Result<Vec<RunEvent>>;
     /// An intent by its key.

@@ -34,8 +34,19 @@ pub fn matches(view: &View, channel: Channel, out: &mut Vec<Match>) {
 pub fn rule_ids() -> Vec<&'static str> {
     let mut ids: Vec<_> = SIGNATURES.iter().map(|s| s.id).chain(delimiters::rule_ids()).collect();
     ids.extend(exfil::RULES.map(|r| r.0));
-    ids.extend(crate::classifier::SIGN_RULES);
+    ids.extend(crate::classifier::SIGN_RULES.iter().chain(&crate::classifier::MODEL_RULES));
     ids.sort_unstable();
     ids.dedup();
     ids
+}
+
+/// Noisy-or of the weights: how far matches are believed together, each rule counted once.
+pub fn believed(matches: &[Match]) -> f32 {
+    let mut clean = 1.0;
+    for (i, m) in matches.iter().enumerate() {
+        if !matches[..i].iter().any(|earlier| earlier.rule == m.rule) {
+            clean *= 1.0 - m.weight;
+        }
+    }
+    1.0 - clean
 }

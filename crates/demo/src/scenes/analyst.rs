@@ -38,26 +38,23 @@ async fn get(stage: &Stage, path: &str) -> Result<Value, String> {
     Ok(answer.json())
 }
 
-/// The rows of a listing.
-async fn items(stage: &Stage, path: &str) -> Result<Vec<Value>, String> {
-    match get(stage, path).await? {
-        Value::Object(mut page) => match page.remove("items") {
-            Some(Value::Array(rows)) => Ok(rows),
-            _ => Err(format!("GET {path} has no items")),
-        },
-        _ => Err(format!("GET {path} is not an object")),
+/// The rows under `member` of an answer.
+async fn rows(stage: &Stage, path: &str, member: &str) -> Result<Vec<Value>, String> {
+    match get(stage, path).await?.get_mut(member).map(Value::take) {
+        Some(Value::Array(rows)) => Ok(rows),
+        _ => Err(format!("GET {path} has no {member}")),
     }
 }
 
 /// The case that names `entity` and holds an alert of `rule`.
 pub(super) async fn find_case(stage: &Stage, rule: &str, entity: &str) -> Option<String> {
-    for case in items(stage, "/api/v1/cases?limit=200").await.ok()? {
+    for case in rows(stage, "/api/v1/cases?state=all&sort=opened", "cases").await.ok()? {
         let id = case["id"].as_str()?.to_owned();
         let about = case["entities"].as_array().is_some_and(|all| all.iter().any(|e| e["value"] == entity));
         if !about {
             continue;
         }
-        let alerts = items(stage, &format!("/api/v1/cases/{id}/alerts?limit=200")).await.ok()?;
+        let alerts = rows(stage, &format!("/api/v1/cases/{id}/alerts?limit=200"), "alerts").await.ok()?;
         if alerts.iter().any(|a| a["rule"] == rule) {
             return Some(id);
         }
@@ -72,14 +69,14 @@ pub(super) async fn wait_case(stage: &Stage, rule: &str, entity: &str) -> Result
 
 /// The case's only run, once it is at its end; in words.
 pub(super) async fn finished_run(stage: &Stage, case: &str) -> Result<String, String> {
-    let path = format!("/api/v1/cases/{case}/runs");
+    let path = format!("/api/v1/cases/{case}");
     let mut last = String::from("no run");
-    let found = until(|| async { items(stage, &path).await.ok().filter(|runs| is_finished(runs)) }).await;
+    let found = until(|| async { rows(stage, &path, "runs").await.ok().filter(|runs| is_finished(runs)) }).await;
     if let Some(runs) = found {
         let name = runs[0]["playbook_name"].as_str().unwrap_or("?");
         return Ok(format!("playbook {name} {}", runs[0]["state"].as_str().unwrap_or("?")));
     }
-    if let Ok(runs) = items(stage, &path).await {
+    if let Ok(runs) = rows(stage, &path, "runs").await {
         let states = runs.iter().map(|r| format!("{} {}", r["playbook_name"], r["state"]));
         last = states.collect::<Vec<_>>().join(", ");
     }
@@ -93,7 +90,7 @@ fn is_finished(runs: &[Value]) -> bool {
 /// The one containment in force on a target, in words with its end. A range may be asked for by one address.
 pub(super) async fn containment(stage: &Stage, kind: &str, value: &str) -> Result<String, String> {
     let found = until(|| async {
-        let all = items(stage, "/api/v1/containments?active=true&limit=200").await.ok()?;
+        let all = rows(stage, "/api/v1/containments", "containments").await.ok()?;
         let mine: Vec<Value> = all
             .into_iter()
             .filter(|c| {
@@ -120,7 +117,7 @@ pub(super) async fn containment(stage: &Stage, kind: &str, value: &str) -> Resul
 /// The case's pending approval, once it is asked.
 pub(super) async fn wait_approval(stage: &Stage, case: &str) -> Result<Value, String> {
     let found = until(|| async {
-        let all = items(stage, "/api/v1/approvals").await.ok()?;
+        let all = rows(stage, "/api/v1/approvals", "approvals").await.ok()?;
         all.into_iter().find(|a| a["case"] == case && a["state"] == "pending")
     });
     found.await.ok_or_else(|| format!("{case}: nobody was asked for approval"))
@@ -130,7 +127,7 @@ pub(super) async fn wait_approval(stage: &Stage, case: &str) -> Result<Value, St
 pub(super) async fn approve(stage: &Stage, approval: &Value) -> Result<(), String> {
     let id = approval["id"].as_str().unwrap_or_default();
     let decision = json!({
-        "decision": "approve", "reason": "seen in the demonstration", "command_digest": approval["command_digest"],
+        "decision": "approve", "reason": "seen in the demonstration", "digest": approval["command_digest"],
     });
     let path = format!("/api/v1/approvals/{id}/decide");
     let answer = approver(stage).post(stage.console, &path, &decision).await.map_err(|e| e.to_string())?;
@@ -144,12 +141,12 @@ pub(super) async fn approve(stage: &Stage, approval: &Value) -> Result<(), Strin
 /// Checks that the file stands in the case's evidence by its digest, and that nothing was done before it was.
 pub(super) async fn evidence(stage: &Stage, case: &str, file: &Path) -> Result<String, String> {
     let bytes = std::fs::read(file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
-    let chain = items(stage, &format!("/api/v1/cases/{case}/evidence")).await?;
+    let chain = rows(stage, &format!("/api/v1/cases/{case}"), "evidence").await?;
     let digest = hex::encode(Sha256::digest(&bytes));
     if !chain.iter().any(|e| e["sha256"] == digest.as_str()) {
         return Err(format!("{case}: the file's digest is not among its {} pieces of evidence", chain.len()));
     }
-    let history = items(stage, &format!("/api/v1/cases/{case}/timeline?limit=200")).await?;
+    let history = rows(stage, &format!("/api/v1/cases/{case}/timeline?limit=200"), "timeline").await?;
     let first = |kinds: &[&str]| history.iter().position(|e| e["kind"].as_str().is_some_and(|k| kinds.contains(&k)));
     match (first(&["evidence"]), first(&["action"])) {
         (Some(preserved), Some(acted)) if acted < preserved => {

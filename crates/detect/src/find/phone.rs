@@ -216,6 +216,9 @@ pub(crate) fn phone(bytes: &[u8], start: usize) -> Option<Phone> {
     {
         return None;
     }
+    if n < 7 {
+        return None;
+    }
     let number = std::str::from_utf8(&digits[..n]).ok()?;
     let mut number = number;
     if !plus && let Some(rest) = number.strip_prefix("00").filter(|_| g > 1 || n > 10) {

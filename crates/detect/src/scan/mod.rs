@@ -2,6 +2,7 @@
 
 mod anchors;
 mod compile;
+mod deep;
 mod masks;
 mod numbers;
 mod pass;

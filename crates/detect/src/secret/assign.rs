@@ -9,7 +9,9 @@ use crate::{
 /// Longest name.
 const NAME_MAX: usize = 64;
 /// Longest value.
-const VALUE_MAX: usize = 512;
+const VALUE_MAX: usize = 1_500;
+/// Farthest closing quote.
+const QUOTED_MAX: usize = 200;
 
 /// What may stand between a name and its value.
 const GAP: ByteSet = ByteSet::of(b" \t\r\n\"'=:,()>|?!`\\{}[]&~+;_-");
@@ -123,14 +125,14 @@ pub(crate) struct Assigned {
 /// The value assigned to the name that has a word at `start..end`.
 pub(crate) fn value_after(bytes: &[u8], start: usize, end: usize) -> Option<Assigned> {
     let dotted = ByteSet::of(b"_-.").range(b'a', b'z').range(b'A', b'Z').range(b'0', b'9');
-    let name_start = WORD.run_start(bytes, start, NAME_MAX);
+    let name_start = dotted.run_start(bytes, start, NAME_MAX);
     let name_end = dotted.run_end(bytes, end, NAME_MAX);
     if let Some(tail) = joined_value(bytes, end, name_end) {
         return Some(Assigned {
             name: (name_start, tail.0 - 1),
             value: tail,
             quoted: false,
-            operator: false,
+            operator: true,
             call: false,
             fillers: 0,
         });
@@ -190,6 +192,7 @@ fn value_at(bytes: &[u8], start: usize, quote: Option<u8>) -> Option<(usize, usi
     let max = bytes.len().min(start + VALUE_MAX);
     if let Some(quote) = quote {
         let mut i = start;
+        let max = bytes.len().min(start + QUOTED_MAX);
         while i < max && bytes[i] != quote && !LINE.has(bytes[i]) {
             i += 1;
         }

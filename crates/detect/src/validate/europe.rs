@@ -191,6 +191,12 @@ pub(super) fn cz_rc(_: &[u8], c: &[u8]) -> Check {
     Check::from(number % 11 == 0 && month.is_some_and(|m| day_of_month(m, d[4] * 10 + d[5])))
 }
 
+/// Swiss AHV number: 756 and an EAN-13 check digit.
+pub(super) fn ch_ahv(_: &[u8], c: &[u8]) -> Check {
+    let Some(d) = digits::<13>(c) else { return Check::Fail };
+    Check::from(c.starts_with(b"756") && weighted(&d, &[1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1]).is_multiple_of(10))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,6 +223,7 @@ mod tests {
         assert_eq!(last(de_tax_id, "8609574271"), 1);
         assert_eq!(last(pl_pesel, "4405140135"), 1);
         assert_eq!(last(se_personnummer, "811228987"), 1);
+        assert_eq!(last(ch_ahv, "756921707698"), 1);
         assert_eq!(last(cz_rc, "736028516"), 1);
         assert_eq!(last(de_document, "L01X00T47"), 1);
     }

@@ -7,7 +7,7 @@ use super::{
 
 /// Payment card: a length that the issuer's range has, and Luhn (ISO/IEC 7812).
 pub(super) fn card(_: &[u8], c: &[u8]) -> Check {
-    if !(13..=19).contains(&c.len()) || !luhn(c) || all_same(&c[4..]) {
+    if !(13..=19).contains(&c.len()) || !luhn(c) || all_same(c) {
         return Check::Fail;
     }
     let head = |n: usize| c[..n].iter().fold(0u32, |v, b| v * 10 + u32::from(b - b'0'));
@@ -37,6 +37,14 @@ pub(super) fn aba(_: &[u8], c: &[u8]) -> Check {
     let district = d[0] * 10 + d[1];
     let known = matches!(district, 0..=12 | 21..=32 | 61..=72 | 80);
     Check::from(known && weighted(&d, &[3, 7, 1, 3, 7, 1, 3, 7, 1]).is_multiple_of(10) && !all_same(c))
+}
+
+/// Bank identifier code (ISO 9362): four letters, a country, two or five more, all capitals.
+pub(super) fn bic(raw: &[u8], c: &[u8]) -> Check {
+    let well_formed = matches!(c.len(), 8 | 11)
+        && c[..6].iter().all(u8::is_ascii_uppercase)
+        && raw.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    Check::from(well_formed)
 }
 
 #[cfg(test)]

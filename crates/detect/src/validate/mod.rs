@@ -56,6 +56,7 @@ macro_rules! validators {
 validators! {
     "card" => finance::card,
     "aba" => finance::aba,
+    "bic" => finance::bic,
     "us-ssn" => americas::us_ssn,
     "us-itin" => americas::us_itin,
     "us-npi" => americas::us_npi,
@@ -99,6 +100,7 @@ validators! {
     "fi-hetu" => europe::fi_hetu,
     "dk-cpr" => europe::dk_cpr,
     "no-fnr" => europe::no_fnr,
+    "ch-ahv" => europe::ch_ahv,
     "cz-rc" => europe::cz_rc,
     "btc" => chain::btc,
     "eth" => chain::eth,
@@ -106,6 +108,7 @@ validators! {
     "base62-crc" => token::base62_crc,
     "aws-key-id" => token::aws_key_id,
     "varied" => token::varied,
+    "user-password" => token::user_password,
 }
 
 /// The check of this name.

@@ -3,6 +3,7 @@
 use casemate_finding::UnixMs;
 use serde_json::{Map, Value, json};
 
+use crate::actions::{action as action_spec, settle};
 use crate::canonical::{digest_of, json_bytes};
 use crate::expression::{ExpressionError, Roots};
 use crate::extension::{OnRunFailure, Retry};
@@ -10,6 +11,7 @@ use crate::program::{ActionNode, CommandNode, Node, NodeKind, Program, TIMEOUT_M
 use crate::run::apply::{EXCEPTION_SCOPE, UNDO_PLACE};
 use crate::run::event::{ApprovalNeed, Branch, Event, ResolvedCommand, ResolvedUndo, RunOutcome, StepRef};
 use crate::run::state::{Answer, CommandStatus, RunState, RunStatus, StepState, StepStatus};
+use crate::template::Template;
 
 /// Drives the run as far as it goes without the outside, and returns the events that did it, already applied to `state`.
 ///
@@ -76,11 +78,11 @@ fn root_event(program: &Program, state: &RunState, now: UnixMs) -> Option<Event>
 /// Ends a run that failed: takes back what it did, if its playbook says so and there is something.
 fn fail_run(program: &Program, state: &RunState, error: &str, now: UnixMs) -> Event {
     let commands: Vec<ResolvedCommand> = if program.on_failure == OnRunFailure::Compensate {
-        let done = state.done.iter().rev().enumerate();
-        done.filter_map(|(i, (place, index))| {
+        let done = state.done.iter().rev();
+        done.filter_map(|(place, index)| {
             let undo = state.steps.get(place)?.commands.get(*index)?.command.undo.clone()?;
             Some(ResolvedCommand {
-                key: key(&state.run, UNDO_PLACE, i, &undo.action, &undo.args),
+                key: key(&state.run, &format!("{UNDO_PLACE}/{place}"), *index, &undo.action, &undo.args),
                 action: undo.action,
                 args: undo.args,
                 mode: undo.mode,
@@ -104,7 +106,8 @@ fn fail_run(program: &Program, state: &RunState, error: &str, now: UnixMs) -> Ev
 fn compensation_event(state: &RunState, now: UnixMs) -> Option<Event> {
     let step = state.steps.get(UNDO_PLACE)?;
     match step.status {
-        StepStatus::Running => match drive_commands(step, now) {
+        // One that cannot be taken back must not keep the others from it.
+        StepStatus::Running => match drive_commands(step, true, now) {
             Drive::Wait => None,
             Drive::Event(event) => Some(*event),
             Drive::Done => Some(completed(step, None, outputs(step), Map::new(), now)),
@@ -238,7 +241,15 @@ fn render(
     index: usize,
 ) -> Result<ResolvedCommand, String> {
     let limits = &program.limits;
-    let args = command.args.render(roots, limits).map_err(|e| e.to_string())?;
+    let fill = |name: &str, template: &Template| {
+        let args = template.render(roots, limits).map_err(|e| e.to_string())?;
+        // Actions of packs are not in the catalogue; their connector checks its arguments itself.
+        match action_spec(name) {
+            Some(spec) => settle(spec, args),
+            None => Ok(args),
+        }
+    };
+    let args = fill(&command.action, &command.args)?;
     let bytes = json_bytes(&args);
     if bytes > limits.value_bytes_max {
         return Err(format!(
@@ -248,10 +259,7 @@ fn render(
     }
     let undo = match &command.undo {
         None => None,
-        Some((name, args, mode)) => {
-            let args = args.render(roots, limits).map_err(|e| e.to_string())?;
-            Some(ResolvedUndo { action: name.clone(), args, mode: *mode })
-        }
+        Some((name, args, mode)) => Some(ResolvedUndo { action: name.clone(), args: fill(name, args)?, mode: *mode }),
     };
     Ok(ResolvedCommand {
         key: key(&state.run, &step.place, index, &command.action, &args),
@@ -318,7 +326,7 @@ fn drive_action(node: &Node, step: &StepState, now: UnixMs) -> Option<Event> {
             Answer::Expired => return Some(failed(node, step, "nobody approved it in time".to_owned(), now)),
         }
     }
-    match drive_commands(step, now) {
+    match drive_commands(step, false, now) {
         Drive::Wait => None,
         Drive::Event(event) => Some(*event),
         Drive::Failed(error) => Some(failed(node, step, error, now)),
@@ -340,9 +348,10 @@ enum Drive {
     Failed(String),
 }
 
-/// The commands of a step, one after the other.
-fn drive_commands(step: &StepState, now: UnixMs) -> Drive {
+/// The commands of a step, one after the other; past those that failed, if the others are to be done all the same.
+fn drive_commands(step: &StepState, past_failures: bool, now: UnixMs) -> Drive {
     let place = || step.place.clone();
+    let mut failures = Vec::new();
     for (index, c) in step.commands.iter().enumerate() {
         let intent = || {
             Drive::Event(Box::new(Event::IntentRecorded { place: place(), index, attempt: c.attempts + 1, at: now }))
@@ -356,10 +365,21 @@ fn drive_commands(step: &StepState, now: UnixMs) -> Drive {
                 let until = at.plus_ms(step.retry.wait_ms(c.attempts));
                 Drive::Event(Box::new(Event::RetryScheduled { place: place(), index, until, at: now }))
             }
-            CommandStatus::Failed => Drive::Failed(format!("{}: {}", c.command.action, c.error)),
+            CommandStatus::Failed => {
+                let why = format!("{}: {}", c.command.action, c.error);
+                if past_failures {
+                    failures.push(why);
+                    continue;
+                }
+                Drive::Failed(why)
+            }
         };
     }
-    Drive::Done
+    if failures.is_empty() {
+        return Drive::Done;
+    }
+    failures.sort();
+    Drive::Failed(failures.join("; "))
 }
 
 fn outputs(step: &StepState) -> Value {

@@ -252,8 +252,8 @@ impl RunState {
             }
             ActionOutcome::NotDone => {
                 command.error = "it had not happened".to_owned();
-                let asked_person = command.command.mode == Mode::AtMostOnce || command.command.action == MANUAL;
-                let more = !asked_person && command.attempts < retry.attempts;
+                // Whoever says so, target or person, makes it safe to try again; what only people do they have declined.
+                let more = command.command.action != MANUAL && command.attempts < retry.attempts;
                 command.status = if more { CommandStatus::Retryable { at } } else { CommandStatus::Failed };
             }
             ActionOutcome::Unknown { message } => {

@@ -52,7 +52,8 @@ pub enum Command {
         /// Its arguments.
         args: Value,
     },
-    /// Ask a person: to do a manual command, or whether an action happened. Answer `done` or `not_done` with `by`.
+    /// Ask a person: to do a manual command, or whether an action happened. Answer `done` or `not_done` with `by`; an action
+    /// that did not happen is then tried again, a manual command has failed.
     AskPerson {
         /// Place of the step.
         place: String,

@@ -11,4 +11,5 @@ pub use decompile::decompile;
 pub use form::{
     Foreign, SourceAction, SourceApproval, SourcePlaybook, SourceRetry, SourceStep, SourceVariable, StepForeign,
 };
+pub(crate) use text::parse_yaml_as;
 pub use text::{SourceError, line_of_step, parse_json, parse_yaml, render_json, render_yaml};

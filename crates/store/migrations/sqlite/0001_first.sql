@@ -87,7 +87,8 @@ CREATE TABLE incidents (
   closed INTEGER NOT NULL,
   last_at INTEGER NOT NULL,
   case_id TEXT NOT NULL REFERENCES cases (id),
-  doc TEXT NOT NULL
+  doc TEXT NOT NULL,
+  memory TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX incidents_open ON incidents (tenant, last_at) WHERE closed = 0;
 CREATE INDEX incidents_case ON incidents (case_id);

@@ -4,7 +4,7 @@ use casemate_finding::{Entity, Severity, UnixMs};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{AlertId, CaseId, IncidentId, TenantId};
+use super::{AlertId, Case, CaseId, Incident, IncidentId, Run, TenantId, TimelineEntry};
 
 /// An alert as intake accepts it: raw first, so that it can be acknowledged before anything else is known of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,4 +102,21 @@ pub struct DeadLetter {
     pub reason: String,
     /// The first bytes of what came, lossily decoded and cut to a limit.
     pub excerpt: String,
+}
+
+/// What triage made of one alert; written in one transaction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Triaged {
+    /// The alert, filled in.
+    pub alert: Alert,
+    /// Its incident as it is now.
+    pub incident: Incident,
+    /// What correlation must know of the incident after a restart; null keeps what stands.
+    pub memory: Value,
+    /// Its case as it is now.
+    pub case: Case,
+    /// Appended to the case's history.
+    pub timeline: Vec<TimelineEntry>,
+    /// Playbook runs that begin with it; those whose idempotency key is known are left as they are.
+    pub runs: Vec<Run>,
 }

@@ -13,7 +13,7 @@ mod person;
 mod run;
 mod status;
 
-pub use alert::{Alert, AlertState, DeadLetter, Ingested, NewAlert};
+pub use alert::{Alert, AlertState, DeadLetter, Ingested, NewAlert, Triaged};
 pub use approval::{Approval, ApprovalState, Decision, Vote};
 pub use audit::AuditEntry;
 pub use case::{Case, CaseState, Incident, TimelineEntry, Verdict};

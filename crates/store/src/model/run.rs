@@ -81,7 +81,7 @@ pub struct RunEvent {
 /// An effect about to happen: durable before it does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Intent {
-    /// SHA-256 of run, step, iteration and canonical command.
+    /// The command's idempotency key (SHA-256 of run, step, iteration and canonical command), `/` and the attempt.
     pub key: String,
     /// Which run.
     pub run: RunId,

@@ -10,9 +10,9 @@ use sqlx::{FromRow, Row as _, SqliteConnection};
 use super::SqliteStore;
 use super::cases::{append_entries, read_case_row, upsert_case};
 use super::fault::{Fault, read_doc, write_doc};
+use super::runs::begin;
 use crate::model::{
-    Alert, AlertId, AlertState, Case, CaseId, DeadLetter, Incident, IncidentId, Ingested, NewAlert, TenantId,
-    TimelineEntry,
+    Alert, AlertId, AlertState, CaseId, DeadLetter, Incident, IncidentId, Ingested, NewAlert, TenantId, Triaged,
 };
 use crate::traits::Alerts;
 use crate::{Result, StoreError};
@@ -136,14 +136,8 @@ impl Alerts for SqliteStore {
         rows.into_iter().map(read).collect::<Result<_, _>>().map_err(|e| self.explain(e))
     }
 
-    async fn record_triage(
-        &self,
-        alert: &Alert,
-        incident: &Incident,
-        case: &Case,
-        timeline: &[TimelineEntry],
-    ) -> Result<bool> {
-        let (alert, incident, case, timeline) = (alert.clone(), incident.clone(), case.clone(), timeline.to_vec());
+    async fn record_triaged(&self, triaged: &Triaged) -> Result<bool> {
+        let Triaged { alert, incident, memory, case, timeline, runs } = triaged.clone();
         self.write(move |c| {
             Box::pin(async move {
                 if state_in_store(c, &alert.id).await? != AlertState::Received {
@@ -182,9 +176,10 @@ impl Alerts for SqliteStore {
                 .await?;
                 upsert_case(c, &case).await?;
                 sqlx::query(
-                    "INSERT INTO incidents (id, tenant, closed, last_at, case_id, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                    "INSERT INTO incidents (id, tenant, closed, last_at, case_id, doc, memory) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                      ON CONFLICT (id) DO UPDATE SET closed = excluded.closed, last_at = excluded.last_at,
-                       case_id = excluded.case_id, doc = excluded.doc",
+                       case_id = excluded.case_id, doc = excluded.doc,
+                       memory = iif(excluded.memory = 'null', memory, excluded.memory)",
                 )
                 .bind(&incident.id.0)
                 .bind(&incident.tenant.0)
@@ -192,9 +187,13 @@ impl Alerts for SqliteStore {
                 .bind(incident.last_at.0)
                 .bind(&incident.case.0)
                 .bind(write_doc("incident", &incident.id.0, &incident)?)
+                .bind(memory.to_string())
                 .execute(&mut *c)
                 .await?;
                 append_entries(c, &case.id, &timeline, None).await?;
+                for run in &runs {
+                    begin(c, run).await?;
+                }
                 Ok(true)
             })
         })
@@ -291,6 +290,21 @@ impl Alerts for SqliteStore {
         .map_err(|e| self.explain(e))?;
         let read = |(id, doc): (String, String)| read_doc("incident", &id, &doc);
         rows.into_iter().map(read).collect::<Result<_, _>>().map_err(|e| self.explain(e))
+    }
+
+    async fn incident_memories(&self, tenant: &TenantId, since: UnixMs) -> Result<Vec<(Incident, Value)>> {
+        let rows: Vec<(String, String, String)> = sqlx::query_as(
+            "SELECT id, doc, memory FROM incidents WHERE closed = 0 AND tenant = ?1 AND last_at >= ?2 ORDER BY last_at, id",
+        )
+        .bind(&tenant.0)
+        .bind(since.0)
+        .fetch_all(self.readers())
+        .await
+        .map_err(|e| self.explain(e))?;
+        rows.into_iter()
+            .map(|(id, doc, memory)| Ok((read_doc("incident", &id, &doc)?, read_doc("incident", &id, &memory)?)))
+            .collect::<Result<_, _>>()
+            .map_err(|e: Fault| self.explain(e))
     }
 }
 

@@ -77,37 +77,66 @@ async fn append(c: &mut SqliteConnection, id: &RunId, events: &[RunEvent], state
     Ok(())
 }
 
+/// Begins a run once by its idempotency key.
+pub(super) async fn begin(c: &mut SqliteConnection, run: &Run) -> Result<Applied<Run>, Fault> {
+    let there: Option<Row> = sqlx::query_as("SELECT id, state, updated_at, doc FROM runs WHERE idempotency_key = ?1")
+        .bind(&run.idempotency_key)
+        .fetch_optional(&mut *c)
+        .await?;
+    if let Some(row) = there {
+        return Ok(Applied::Already(read(row)?));
+    }
+    sqlx::query(
+        "INSERT INTO runs (id, idempotency_key, tenant, case_id, state, updated_at, doc)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )
+    .bind(&run.id.0)
+    .bind(&run.idempotency_key)
+    .bind(&run.tenant.0)
+    .bind(&run.case.0)
+    .bind(run.state.as_str())
+    .bind(run.updated_at.0)
+    .bind(write_doc("run", &run.id.0, run)?)
+    .execute(c)
+    .await?;
+    Ok(Applied::New(run.clone()))
+}
+
+/// Writes intents; each is written once.
+async fn insert_intents(c: &mut SqliteConnection, intents: &[Intent]) -> Result<(), Fault> {
+    for intent in intents {
+        let added = sqlx::query(
+            "INSERT INTO intents (key, run, step, at, command, undo, result)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (key) DO NOTHING",
+        )
+        .bind(&intent.key)
+        .bind(&intent.run.0)
+        .bind(&intent.step)
+        .bind(intent.at.0)
+        .bind(intent.command.to_string())
+        .bind(intent.undo.to_string())
+        .bind(intent.result.as_ref().map(Value::to_string))
+        .execute(&mut *c)
+        .await?
+        .rows_affected();
+        if added == 0 {
+            return Err(StoreError::Conflict {
+                kind: "intent",
+                id: intent.key.clone(),
+                state: "written".into(),
+                why: "the same effect is on its way or done".into(),
+            }
+            .into());
+        }
+    }
+    Ok(())
+}
+
 #[async_trait]
 impl Runs for SqliteStore {
     async fn start_run(&self, run: &Run) -> Result<Applied<Run>> {
         let run = run.clone();
-        self.write(move |c| {
-            Box::pin(async move {
-                let there: Option<Row> =
-                    sqlx::query_as("SELECT id, state, updated_at, doc FROM runs WHERE idempotency_key = ?1")
-                        .bind(&run.idempotency_key)
-                        .fetch_optional(&mut *c)
-                        .await?;
-                if let Some(row) = there {
-                    return Ok(Applied::Already(read(row)?));
-                }
-                sqlx::query(
-                    "INSERT INTO runs (id, idempotency_key, tenant, case_id, state, updated_at, doc)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )
-                .bind(&run.id.0)
-                .bind(&run.idempotency_key)
-                .bind(&run.tenant.0)
-                .bind(&run.case.0)
-                .bind(run.state.as_str())
-                .bind(run.updated_at.0)
-                .bind(write_doc("run", &run.id.0, &run)?)
-                .execute(c)
-                .await?;
-                Ok(Applied::New(run))
-            })
-        })
-        .await
+        self.write(move |c| Box::pin(async move { begin(c, &run).await })).await
     }
 
     async fn append_run(&self, id: &RunId, events: &[RunEvent], intents: &[Intent], state: RunState) -> Result<()> {
@@ -115,39 +144,21 @@ impl Runs for SqliteStore {
         self.write(move |c| {
             Box::pin(async move {
                 append(c, &id, &events, state).await?;
-                for intent in intents {
-                    let added = sqlx::query(
-                        "INSERT INTO intents (key, run, step, at, command, undo, result)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (key) DO NOTHING",
-                    )
-                    .bind(&intent.key)
-                    .bind(&intent.run.0)
-                    .bind(&intent.step)
-                    .bind(intent.at.0)
-                    .bind(intent.command.to_string())
-                    .bind(intent.undo.to_string())
-                    .bind(intent.result.map(|r| r.to_string()))
-                    .execute(&mut *c)
-                    .await?
-                    .rows_affected();
-                    if added == 0 {
-                        return Err(StoreError::Conflict {
-                            kind: "intent",
-                            id: intent.key,
-                            state: "written".into(),
-                            why: "the same effect is on its way or done".into(),
-                        }
-                        .into());
-                    }
-                }
-                Ok(())
+                insert_intents(c, &intents).await
             })
         })
         .await
     }
 
-    async fn record_result(&self, key: &str, result: &Value, events: &[RunEvent], state: RunState) -> Result<()> {
-        let (key, result, events) = (key.to_owned(), result.to_string(), events.to_vec());
+    async fn record_result(
+        &self,
+        key: &str,
+        result: &Value,
+        events: &[RunEvent],
+        intents: &[Intent],
+        state: RunState,
+    ) -> Result<()> {
+        let (key, result, events, intents) = (key.to_owned(), result.to_string(), events.to_vec(), intents.to_vec());
         self.write(move |c| {
             Box::pin(async move {
                 let row: Option<(String, Option<String>)> =
@@ -172,7 +183,8 @@ impl Runs for SqliteStore {
                     .bind(result)
                     .execute(&mut *c)
                     .await?;
-                append(c, &RunId(run), &events, state).await
+                append(c, &RunId(run), &events, state).await?;
+                insert_intents(c, &intents).await
             })
         })
         .await

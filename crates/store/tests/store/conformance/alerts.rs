@@ -3,7 +3,9 @@ use std::sync::Arc;
 use casemate_store::model::*;
 use casemate_store::{Store, StoreError};
 
-use super::samples::{T0, acme, alert, case, entry, incident, triaged};
+use serde_json::{Value, json};
+
+use super::samples::{T0, acme, alert, case, entry, incident, run, triaged};
 
 pub async fn deliveries_are_one_alert(store: Arc<dyn Store>) {
     assert!(store.ingest(&[], 0).await.expect("nothing").is_empty());
@@ -97,6 +99,32 @@ pub async fn triage_is_recorded_once(store: Arc<dyn Store>) {
     assert_eq!(open, [incident("i1", "case-1")]);
     assert!(store.open_incidents(&acme(), T0.plus_ms(1)).await.expect("open").is_empty(), "its last alert is before");
     assert!(store.open_incidents(&"other".into(), T0).await.expect("open").is_empty());
+}
+
+pub async fn runs_begin_with_their_case(store: Arc<dyn Store>) {
+    let got = store.ingest(&[alert(1), alert(2)], 0).await.expect("ingest");
+    let [Ingested::New(first), Ingested::New(second)] = &got[..] else { panic!() };
+    let triaged = |stored, memory, runs| Triaged {
+        alert: stored,
+        incident: incident("i1", "case-1"),
+        memory,
+        case: case("case-1"),
+        timeline: vec![],
+        runs,
+    };
+    let stored = store.alert(first).await.expect("alert");
+    let memory = json!({"storms": [1]});
+    let new = triaged(stored, memory.clone(), vec![run("r1", "case-1")]);
+    assert!(store.record_triaged(&new).await.expect("record"));
+    assert!(!store.record_triaged(&new).await.expect("again"));
+    let stored = store.alert(second).await.expect("alert");
+    let again = triaged(stored, Value::Null, vec![run("r2", "case-1")]);
+    assert!(store.record_triaged(&again).await.expect("record"));
+    let runs = store.live_runs().await.expect("runs");
+    assert_eq!(runs, [run("r1", "case-1")], "the key of the second was known");
+    let memories = store.incident_memories(&acme(), T0).await.expect("memories");
+    assert_eq!(memories, [(incident("i1", "case-1"), memory)], "null keeps what stood");
+    assert!(store.incident_memories(&"other".into(), T0).await.expect("memories").is_empty());
 }
 
 pub async fn dead_letters(store: Arc<dyn Store>) {

@@ -29,6 +29,7 @@ where
     alerts::equal_content_within_a_window(fresh().await).await;
     alerts::one_batch_like_many_calls(fresh().await).await;
     alerts::triage_is_recorded_once(fresh().await).await;
+    alerts::runs_begin_with_their_case(fresh().await).await;
     alerts::dead_letters(fresh().await).await;
     cases::life_of_a_case(fresh().await).await;
     cases::triage_does_not_undo_people(fresh().await).await;

@@ -21,11 +21,14 @@ pub async fn log_and_intents(store: Arc<dyn Store>) {
 
     let done = run_event(3, json!({"done": 1}));
     let result = json!({"status": 200});
-    store.record_result("key1", &result, std::slice::from_ref(&done), RunState::Waiting).await.expect("result");
+    let next = [intent("key2", "r1")];
+    let recorded = store.record_result("key1", &result, std::slice::from_ref(&done), &next, RunState::Waiting).await;
+    recorded.expect("result");
+    assert_eq!(store.intent("key2").await.expect("the next intent"), Some(next[0].clone()));
     assert_eq!(store.intent("key1").await.expect("intent").and_then(|i| i.result), Some(result.clone()));
-    let twice = store.record_result("key1", &result, &[run_event(4, json!({}))], RunState::Waiting).await;
+    let twice = store.record_result("key1", &result, &[run_event(4, json!({}))], &[], RunState::Waiting).await;
     assert!(matches!(twice, Err(StoreError::Conflict { kind: "intent", .. })));
-    let unknown = store.record_result("key9", &result, &[], RunState::Waiting).await;
+    let unknown = store.record_result("key9", &result, &[], &[], RunState::Waiting).await;
     assert!(matches!(unknown, Err(StoreError::NotFound { kind: "intent", .. })));
 
     let stored = store.run(&id).await.expect("run");

@@ -1,0 +1,298 @@
+//! What ships for injection and for toxicity: tables, networks, how they are combined, and the thresholds.
+
+use std::ops::Range;
+
+use casemate_finding::Span;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Container, ContainerWriter, DIMENSIONS, Dense, Embedding, Features, Hashed, ModelError, SUFFIX_FEATURES, Surprisal,
+    TokenBins,
+};
+use crate::views::View;
+use crate::{Channel, Thresholds};
+
+/// Numbers that the last step weighs.
+pub const STACK_FEATURES: usize = 16;
+/// Logits are kept in this range, so that no single part decides without limit.
+const LOGIT_MAX: f32 = 10.0;
+
+/// What the last step of one channel knows: weights and a bias over [`STACK_FEATURES`].
+pub type Stack = Dense;
+
+/// Thresholds of the four channels, in the order of [`Channel::ALL`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// `[chat, document, tool, output]`.
+    pub thresholds: [Thresholds; 4],
+}
+
+/// Results on one source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceResult {
+    /// Source and what was held out.
+    pub source: String,
+    /// Rows of one class in it.
+    pub rows: usize,
+    /// At or over the flag threshold.
+    pub flagged: usize,
+    /// At or over the block threshold.
+    pub blocked: usize,
+}
+
+/// Where a model comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metadata {
+    /// Names this model.
+    pub id: String,
+    /// Id of the embedding table that it was trained with.
+    pub embedding: String,
+    /// Seed of the training.
+    pub seed: u64,
+    /// SHA-256 of each training file, by name.
+    pub data: Vec<(String, String)>,
+    /// Thresholds.
+    pub calibration: Calibration,
+    /// Results on whole sources that were held out in turn.
+    pub held_out: Vec<SourceResult>,
+}
+
+/// The injection model.
+#[derive(Debug)]
+pub struct InjectionModel {
+    /// Where it comes from.
+    pub metadata: Metadata,
+    /// Whole texts: hashed n-grams.
+    pub text_hashed: Hashed,
+    /// Whole texts: embedding.
+    pub text_dense: Dense,
+    /// Sentence windows: hashed n-grams.
+    pub window_hashed: Hashed,
+    /// Sentence windows: embedding.
+    pub window_dense: Dense,
+    /// Surprise of characters.
+    pub surprisal: Surprisal,
+    /// Windows of surprise to a logit.
+    pub suffix: Dense,
+    /// Last step for chat, and for documents, tool results and output.
+    pub stacks: [Stack; 2],
+}
+
+impl InjectionModel {
+    /// Reads a model made for `embedding`.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the file is broken, a section is misshapen, or it was made for another table.
+    pub fn parse(raw: &[u8], embedding: &Embedding) -> Result<Self, ModelError> {
+        let file = Container::parse(raw)?;
+        let metadata = metadata(&file, embedding)?;
+        let hashed = |tag, head| Hashed::parse(file.section(tag)?, &file.floats(head)?, tag);
+        let dense = |inputs, tag| Dense::parse(inputs, file.floats(tag)?, tag);
+        Ok(Self {
+            metadata,
+            text_hashed: hashed("THSH", "THED")?,
+            text_dense: dense(DIMENSIONS, "TDNS")?,
+            window_hashed: hashed("WHSH", "WHED")?,
+            window_dense: dense(DIMENSIONS, "WDNS")?,
+            surprisal: Surprisal::parse(file.section("SURP")?)?,
+            suffix: dense(SUFFIX_FEATURES, "SUFX")?,
+            stacks: [dense(STACK_FEATURES, "STKC")?, dense(STACK_FEATURES, "STKD")?],
+        })
+    }
+
+    /// The model as a file.
+    pub fn bytes(&self) -> Vec<u8> {
+        ContainerWriter::default()
+            .section("META", serde_json::to_vec(&self.metadata).unwrap_or_default())
+            .section("THSH", self.text_hashed.bytes())
+            .floats("THED", &self.text_hashed.head())
+            .floats("TDNS", self.text_dense.numbers())
+            .section("WHSH", self.window_hashed.bytes())
+            .floats("WHED", &self.window_hashed.head())
+            .floats("WDNS", self.window_dense.numbers())
+            .section("SURP", self.surprisal.bytes().to_vec())
+            .floats("SUFX", self.suffix.numbers())
+            .floats("STKC", self.stacks[0].numbers())
+            .floats("STKD", self.stacks[1].numbers())
+            .finish()
+    }
+
+    /// The last step for `channel`.
+    pub const fn stack(&self, channel: Channel) -> &Stack {
+        &self.stacks[if matches!(channel, Channel::Chat) { 0 } else { 1 }]
+    }
+
+    /// The worst suffix logit of a text as it was written, and where; `bins` are those of its plain view.
+    pub fn suffix_logit(&self, text: &str, bins: &TokenBins) -> (f32, usize) {
+        let mut worst = (-LOGIT_MAX, 0);
+        super::suffix_windows(&self.surprisal, text, bins, |at, features| {
+            let logit = self.suffix.logit(&features);
+            if logit > worst.0 {
+                worst = (logit, at);
+            }
+        });
+        worst
+    }
+
+    /// What the parts say of one view: numbers for the last step, the worst window by its words, and the sum of the
+    /// embedding.
+    pub fn parts(&self, embedding: &Embedding, view: &View, features: &Features, bins: &mut TokenBins) -> Parts {
+        let mut parts = Parts::default();
+        let mut tokens = Vec::with_capacity(8);
+        let (mut previous, mut previous_start) = ([0.0; DIMENSIONS], None);
+        parts.window_logit = -LOGIT_MAX;
+        for block in features.blocks() {
+            let sum = sum_words(embedding, view, block.start..block.end, &mut tokens, bins);
+            parts.sum.iter_mut().zip(sum).for_each(|(all, one)| *all += one);
+            self.see_window(features, block.start, block.end, sum, &mut parts);
+            if let Some(start) = previous_start {
+                let mut both = previous;
+                both.iter_mut().zip(sum).for_each(|(a, b)| *a += b);
+                self.see_window(features, start, block.end, both, &mut parts);
+            }
+            (previous, previous_start) = (sum, Some(block.start));
+        }
+        let mut unit = parts.sum;
+        super::embedding::normalise(&mut unit);
+        parts.text_hashed = self.text_hashed.logit(features.all());
+        parts.text_dense = self.text_dense.logit(&unit);
+        parts
+    }
+
+    fn see_window(&self, features: &Features, start: usize, end: usize, mut sum: [f32; DIMENSIONS], parts: &mut Parts) {
+        super::embedding::normalise(&mut sum);
+        let logit = self.window_hashed.logit(features.of_words(start, end)) + self.window_dense.logit(&sum);
+        if logit > parts.window_logit {
+            (parts.window_logit, parts.window_words) = (logit, (start, end));
+        }
+    }
+}
+
+/// What the parts of an injection model say of one view.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts {
+    /// Whole text, hashed n-grams.
+    pub text_hashed: f32,
+    /// Whole text, embedding.
+    pub text_dense: f32,
+    /// Worst window, both models added.
+    pub window_logit: f32,
+    /// Words of the worst window.
+    pub window_words: (usize, usize),
+    /// Sum of the vectors of all tokens.
+    pub sum: [f32; DIMENSIONS],
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self { text_hashed: 0.0, text_dense: 0.0, window_logit: 0.0, window_words: (0, 0), sum: [0.0; DIMENSIONS] }
+    }
+}
+
+/// The numbers that the last step weighs; `rules` is the noisy-or of the rules that matched, `words` their number.
+pub fn stack_features(parts: &Parts, suffix: f32, rules: f32, words: usize) -> [f32; STACK_FEATURES] {
+    let clamp = |z: f32| z.clamp(-LOGIT_MAX, LOGIT_MAX) / 4.0;
+    let length = ((words as f32 + 1.0).ln() - 3.0) / 2.0;
+    // What is far out counts more than in proportion: any one part may be right alone.
+    let over = |z: f32, from: f32| (z - from).clamp(0.0, LOGIT_MAX) / 4.0;
+    let at_least = |from: f32| f32::from(u8::from(rules >= from));
+    [
+        clamp(parts.text_hashed),
+        clamp(parts.text_dense),
+        clamp(parts.window_logit),
+        clamp(suffix),
+        -(1.0 - rules.min(0.995)).ln(),
+        length,
+        clamp(parts.text_hashed.min(parts.text_dense)),
+        clamp(parts.text_hashed.max(parts.window_logit)),
+        over(suffix, 1.0),
+        over(suffix, 4.0),
+        over(parts.window_logit, 3.0),
+        over(parts.text_hashed, 2.5),
+        over(parts.text_dense, 3.0),
+        at_least(0.45),
+        at_least(0.65),
+        at_least(0.8),
+    ]
+}
+
+fn sum_words(
+    embedding: &Embedding,
+    view: &View,
+    words: Range<usize>,
+    tokens: &mut Vec<u32>,
+    bins: &mut TokenBins,
+) -> [f32; DIMENSIONS] {
+    let mut sum = [0.0; DIMENSIONS];
+    for w in view.words.get(words).unwrap_or_default() {
+        tokens.clear();
+        embedding.tokens_of(w.of(view.text.text()), tokens);
+        tokens.iter().for_each(|&t| embedding.add(t, &mut sum));
+        bins.add(view.text.origin(Span::new(w.start as usize, w.start as usize + 1)).start, tokens);
+    }
+    sum
+}
+
+fn metadata(file: &Container<'_>, embedding: &Embedding) -> Result<Metadata, ModelError> {
+    let metadata: Metadata =
+        serde_json::from_slice(file.section("META")?).map_err(|e| ModelError::shape("META", e.to_string()))?;
+    if metadata.embedding != embedding.id() {
+        return Err(ModelError::Embedding { wanted: metadata.embedding, loaded: embedding.id().into() });
+    }
+    if metadata.calibration.thresholds.iter().any(|t| !(0.0 <= t.flag && t.flag <= t.block)) {
+        return Err(ModelError::shape("META", "a flag threshold is below 0 or above its block threshold"));
+    }
+    Ok(metadata)
+}
+
+/// A model of whole texts: hashed n-grams and embedding, added by a last step. Toxicity, and users' own checks.
+#[derive(Debug)]
+pub struct TextModel {
+    /// Where it comes from; the first threshold pair is its own.
+    pub metadata: Metadata,
+    /// Hashed n-grams.
+    pub hashed: Hashed,
+    /// Embedding.
+    pub dense: Dense,
+    /// `[weight of hashed, weight of embedding, bias]`.
+    pub mix: [f32; 3],
+}
+
+impl TextModel {
+    /// Reads a model made for `embedding`.
+    ///
+    /// # Errors
+    /// [`ModelError`] as for [`InjectionModel::parse`].
+    pub fn parse(raw: &[u8], embedding: &Embedding) -> Result<Self, ModelError> {
+        let file = Container::parse(raw)?;
+        let mix = file.floats("MIXT")?;
+        Ok(Self {
+            metadata: metadata(&file, embedding)?,
+            hashed: Hashed::parse(file.section("THSH")?, &file.floats("THED")?, "THSH")?,
+            dense: Dense::parse(DIMENSIONS, file.floats("TDNS")?, "TDNS")?,
+            mix: mix
+                .try_into()
+                .map_err(|m: Vec<f32>| ModelError::shape("MIXT", format!("{} numbers, wanted 3", m.len())))?,
+        })
+    }
+
+    /// The model as a file.
+    pub fn bytes(&self) -> Vec<u8> {
+        ContainerWriter::default()
+            .section("META", serde_json::to_vec(&self.metadata).unwrap_or_default())
+            .section("THSH", self.hashed.bytes())
+            .floats("THED", &self.hashed.head())
+            .floats("TDNS", self.dense.numbers())
+            .floats("MIXT", &self.mix)
+            .finish()
+    }
+
+    /// The logit of a text by its features and the unit vector of its embedding.
+    pub fn logit(&self, features: &Features, unit: &[f32; DIMENSIONS]) -> f32 {
+        let [hashed, dense, bias] = self.mix;
+        hashed * self.hashed.logit(features.all()) + dense * self.dense.logit(unit) + bias
+    }
+}

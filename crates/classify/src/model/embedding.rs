@@ -1,0 +1,308 @@
+//! Static token embeddings: WordPiece (Schuster and Nakajima 2012, as BERT uses it) over folded words, one int8 vector a
+//! token, weighted by how rare the token is.
+
+use std::borrow::Cow;
+
+use super::{Container, ModelError};
+use crate::text::Word;
+
+/// Numbers in one vector.
+pub const DIMENSIONS: usize = 256;
+/// Words longer than this are one unknown token.
+const WORD_BYTES_MAX: usize = 64;
+const UNKNOWN: u32 = 0;
+const EMPTY: u32 = u32::MAX;
+
+/// A vocabulary and its vectors.
+#[derive(Debug)]
+pub struct Embedding {
+    id: String,
+    vocabulary: Box<str>,
+    /// Bytes of each piece in `vocabulary`, without `##`.
+    pieces: Vec<(u32, u32)>,
+    /// Open-addressing tables of pieces that begin a word, and of those that go on.
+    begins: Table,
+    continues: Table,
+    scales: Vec<f32>,
+    /// Two's complement; a table inside the program is not copied.
+    vectors: Cow<'static, [u8]>,
+}
+
+#[derive(Debug)]
+struct Table {
+    slots: Box<[(u32, u32)]>,
+    mask: u32,
+}
+
+#[derive(serde::Deserialize)]
+struct Meta {
+    id: String,
+    dimensions: usize,
+    tokens: usize,
+}
+
+impl Embedding {
+    /// Most tokens of a vocabulary.
+    pub const TOKENS_MAX: usize = 200_000;
+
+    /// Reads a table.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the file is broken or its sections do not fit each other.
+    pub fn parse(raw: &[u8]) -> Result<Self, ModelError> {
+        Self::read(raw, |vectors| Cow::Owned(vectors.to_vec()))
+    }
+
+    /// Reads a table that lives as long as the program, without copying its vectors.
+    ///
+    /// # Errors
+    /// As [`Embedding::parse`].
+    pub fn parse_static(raw: &'static [u8]) -> Result<Self, ModelError> {
+        Self::read(raw, Cow::Borrowed)
+    }
+
+    fn read<'a>(raw: &'a [u8], keep: impl FnOnce(&'a [u8]) -> Cow<'static, [u8]>) -> Result<Self, ModelError> {
+        let file = Container::parse(raw)?;
+        let meta: Meta =
+            serde_json::from_slice(file.section("META")?).map_err(|e| ModelError::shape("META", e.to_string()))?;
+        if meta.dimensions != DIMENSIONS || meta.tokens == 0 || meta.tokens > Self::TOKENS_MAX {
+            let what = format!("{} tokens of {} dimensions; wanted {DIMENSIONS}", meta.tokens, meta.dimensions);
+            return Err(ModelError::shape("META", what));
+        }
+        let vocabulary = std::str::from_utf8(file.section("VOCB")?)
+            .map_err(|_| ModelError::shape("VOCB", "not UTF-8"))?
+            .to_owned()
+            .into_boxed_str();
+        let scales = file.floats("SCAL")?;
+        let vectors = keep(file.section("VECS")?);
+        let count = vocabulary.split('\n').count();
+        for (section, have, want) in [
+            ("VOCB", count, meta.tokens),
+            ("SCAL", scales.len(), meta.tokens),
+            ("VECS", vectors.len(), meta.tokens * DIMENSIONS),
+        ] {
+            if have != want {
+                return Err(ModelError::shape(section, format!("{have} entries, metadata says {want}")));
+            }
+        }
+        let mut this = Self {
+            id: meta.id,
+            pieces: Vec::with_capacity(count),
+            begins: Table::with_capacity(count),
+            continues: Table::with_capacity(count),
+            vocabulary,
+            scales,
+            vectors,
+        };
+        this.index();
+        Ok(this)
+    }
+
+    fn index(&mut self) {
+        let mut at = 0_u32;
+        for (id, line) in self.vocabulary.split('\n').enumerate() {
+            let length = line.len() as u32;
+            let (table, skip) = if line.starts_with("##") { (&mut self.continues, 2) } else { (&mut self.begins, 0) };
+            self.pieces.push((at + skip, at + length));
+            // The first entry is the unknown token, which no text spells.
+            if id > 0 {
+                table.insert(hash(&line.as_bytes()[skip as usize..]), id as u32);
+            }
+            at += length + 1;
+        }
+    }
+
+    /// Names this table; vectors of different tables cannot be compared.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Number of tokens.
+    pub fn tokens(&self) -> usize {
+        self.scales.len()
+    }
+
+    /// A token as the vocabulary spells it, without `##`, and whether it goes on a word.
+    pub fn piece(&self, token: u32) -> (&str, bool) {
+        let Some(&(start, end)) = self.pieces.get(token as usize) else { return ("", false) };
+        let goes_on = start >= 2 && self.vocabulary.as_bytes().get(start as usize - 2..start as usize) == Some(b"##");
+        (self.vocabulary.get(start as usize..end as usize).unwrap_or_default(), goes_on)
+    }
+
+    /// Appends the tokens of one folded word: the longest piece that fits, again and again; a word that cannot be spelled
+    /// so is one unknown token.
+    pub fn tokens_of(&self, word: &str, out: &mut Vec<u32>) {
+        // An apostrophe is no piece: `don't` is `don` and `t`.
+        for part in word.split('\'').filter(|p| !p.is_empty()) {
+            self.spell(part, out);
+        }
+    }
+
+    fn spell(&self, word: &str, out: &mut Vec<u32>) {
+        let first = out.len();
+        if word.len() > WORD_BYTES_MAX {
+            out.push(UNKNOWN);
+            return;
+        }
+        let mut at = 0;
+        while at < word.len() {
+            let table = if at == 0 { &self.begins } else { &self.continues };
+            let mut end = word.len();
+            let found = loop {
+                if end <= at {
+                    break None;
+                }
+                let part = &word.as_bytes()[at..end];
+                let hit = table.find(hash(part), |id| {
+                    let (s, e) = self.pieces[id as usize];
+                    self.vocabulary.as_bytes().get(s as usize..e as usize) == Some(part)
+                });
+                if hit.is_some() {
+                    break hit;
+                }
+                end -= 1;
+            };
+            match found {
+                Some(id) => out.push(id),
+                None => {
+                    out.truncate(first);
+                    out.push(UNKNOWN);
+                    return;
+                }
+            }
+            at = end;
+        }
+    }
+
+    /// Adds the vector of `token` to `sum`.
+    pub fn add(&self, token: u32, sum: &mut [f32; DIMENSIONS]) {
+        let at = token as usize * DIMENSIONS;
+        let (Some(vector), Some(&scale)) = (self.vectors.get(at..at + DIMENSIONS), self.scales.get(token as usize))
+        else {
+            return;
+        };
+        for (s, v) in sum.iter_mut().zip(vector) {
+            *s += scale * f32::from(v.cast_signed());
+        }
+    }
+
+    /// The unit vector of a text by its folded words; all zero for a text without words.
+    pub fn embed(&self, text: &str, words: &[Word]) -> [f32; DIMENSIONS] {
+        let mut sum = [0.0; DIMENSIONS];
+        let mut tokens = Vec::with_capacity(8);
+        for w in words {
+            tokens.clear();
+            self.tokens_of(w.of(text), &mut tokens);
+            tokens.iter().for_each(|&t| self.add(t, &mut sum));
+        }
+        normalise(&mut sum);
+        sum
+    }
+}
+
+impl Table {
+    fn with_capacity(entries: usize) -> Self {
+        let slots = (entries * 2).next_power_of_two().max(16);
+        Self { slots: vec![(0, EMPTY); slots].into_boxed_slice(), mask: slots as u32 - 1 }
+    }
+
+    fn insert(&mut self, hash: u32, id: u32) {
+        let mut at = hash & self.mask;
+        while self.slots[at as usize].1 != EMPTY {
+            at = (at + 1) & self.mask;
+        }
+        self.slots[at as usize] = (hash, id);
+    }
+
+    fn find(&self, hash: u32, same: impl Fn(u32) -> bool) -> Option<u32> {
+        let mut at = hash & self.mask;
+        loop {
+            let (h, id) = self.slots[at as usize];
+            if id == EMPTY {
+                return None;
+            }
+            if h == hash && same(id) {
+                return Some(id);
+            }
+            at = (at + 1) & self.mask;
+        }
+    }
+}
+
+/// A multiplicative hash over eight bytes at a time.
+fn hash(bytes: &[u8]) -> u32 {
+    let mut h = bytes.len() as u64 ^ 0x9e37_79b9_7f4a_7c15;
+    for chunk in bytes.chunks(8) {
+        let mut raw = [0; 8];
+        raw[..chunk.len()].copy_from_slice(chunk);
+        h = (h ^ u64::from_le_bytes(raw)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        h ^= h >> 32;
+    }
+    h as u32
+}
+
+/// Scales to length one; the zero vector stays.
+pub fn normalise(vector: &mut [f32; DIMENSIONS]) {
+    let length = vector.iter().map(|v| v * v).sum::<f32>().sqrt();
+    if length > 1e-9 {
+        vector.iter_mut().for_each(|v| *v /= length);
+    }
+}
+
+/// The cosine of two unit vectors.
+pub fn cosine(a: &[f32; DIMENSIONS], b: &[f32; DIMENSIONS]) -> f32 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::{DIMENSIONS, Embedding};
+    use crate::model::{ContainerWriter, ModelError};
+
+    /// A table over `pieces`, each vector a one at its own place.
+    pub(crate) fn tiny(pieces: &[&str]) -> Vec<u8> {
+        let meta = format!(r#"{{"id":"tiny","dimensions":{DIMENSIONS},"tokens":{}}}"#, pieces.len());
+        let vectors =
+            (0..pieces.len()).flat_map(|i| (0..DIMENSIONS).map(move |d| u8::from(d == i % DIMENSIONS))).collect();
+        ContainerWriter::default()
+            .section("META", meta.into_bytes())
+            .section("VOCB", pieces.join("\n").into_bytes())
+            .floats("SCAL", &vec![1.0; pieces.len()])
+            .section("VECS", vectors)
+            .finish()
+    }
+
+    #[test]
+    fn words_are_spelled_by_the_longest_pieces() {
+        let e = Embedding::parse(&tiny(&["[UNK]", "ign", "ignore", "##ore", "##d", "don", "t"])).expect("a table");
+        let spell = |w: &str| {
+            let mut out = Vec::new();
+            e.tokens_of(w, &mut out);
+            out
+        };
+        assert_eq!(spell("ignore"), [2]);
+        assert_eq!(spell("ignored"), [2, 4]);
+        assert_eq!(spell("ignored!"), [0]);
+        assert_eq!(spell("don't"), [5, 6]);
+        assert_eq!(spell("ore"), [0]);
+        assert_eq!(spell(&"ign".repeat(22)), [0]);
+        assert_eq!((e.piece(3), e.piece(2)), (("ore", true), ("ignore", false)));
+    }
+
+    #[test]
+    fn sections_that_do_not_fit_are_refused() {
+        let meta = |tokens: usize, dims: usize| {
+            let meta = format!(r#"{{"id":"x","dimensions":{dims},"tokens":{tokens}}}"#);
+            ContainerWriter::default()
+                .section("META", meta.into_bytes())
+                .section("VOCB", b"[UNK]\na".to_vec())
+                .floats("SCAL", &[1.0, 1.0])
+                .section("VECS", vec![0; 2 * DIMENSIONS])
+                .finish()
+        };
+        assert!(Embedding::parse(&meta(2, DIMENSIONS)).is_ok());
+        for raw in [meta(3, DIMENSIONS), meta(2, 128), meta(0, DIMENSIONS), meta(usize::MAX / 512, DIMENSIONS)] {
+            assert!(matches!(Embedding::parse(&raw), Err(ModelError::Shape { .. })));
+        }
+    }
+}

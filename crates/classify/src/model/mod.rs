@@ -1,0 +1,26 @@
+//! Model files and what is computed with them. Inference is plain arithmetic over bytes: no threads, no allocation that
+//! grows with anything but the text.
+
+mod bundle;
+mod container;
+mod dense;
+mod embedding;
+mod features;
+mod hashed;
+mod surprisal;
+
+pub use bundle::{
+    Calibration, InjectionModel, Metadata, Parts, STACK_FEATURES, SourceResult, Stack, TextModel, stack_features,
+};
+pub use container::{Container, ContainerWriter, ModelError};
+pub use dense::Dense;
+pub use embedding::{DIMENSIONS, Embedding, cosine, normalise};
+pub use features::{Block, Features, TABLE_BITS_MAX};
+pub use hashed::Hashed;
+pub use surprisal::{SUFFIX_FEATURES, Surprisal, TokenBins, suffix_windows};
+pub(crate) use surprisal::{SYMBOLS, symbol};
+
+/// The logistic function.
+pub fn sigmoid(z: f32) -> f32 {
+    1.0 / (1.0 + (-z).exp())
+}

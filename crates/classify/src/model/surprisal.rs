@@ -1,0 +1,233 @@
+//! How little a text reads like text: character trigrams over a window. Optimised suffixes (GCG, Zou et al. 2023) are
+//! strings that no person would write; the idea of measuring them by surprise is Jain et al. 2023, Alon and Kamfonas 2023.
+
+use super::ModelError;
+
+/// Kinds of characters: a–z, capitals, digits, space, line feed, 31 marks, everything else.
+pub(crate) const SYMBOLS: usize = 62;
+/// Numbers that describe one window.
+pub const SUFFIX_FEATURES: usize = 12;
+const WINDOW_BYTES: usize = 64;
+const STEP_BYTES: usize = 32;
+/// Windows of one text that are looked at; evenly spread if there are more.
+const WINDOWS_MAX: usize = 1024;
+const MARKS: &[u8; 32] = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
+
+/// Surprise of a character after the two before it, in sixteenths of a bit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Surprisal {
+    table: Box<[u8]>,
+}
+
+impl Surprisal {
+    /// Entries of a table.
+    pub const ENTRIES: usize = SYMBOLS * SYMBOLS * SYMBOLS;
+
+    /// Reads a table.
+    pub(super) fn parse(raw: &[u8]) -> Result<Self, ModelError> {
+        if raw.len() != Self::ENTRIES {
+            return Err(ModelError::shape("SURP", format!("{} entries, wanted {}", raw.len(), Self::ENTRIES)));
+        }
+        Ok(Self { table: raw.into() })
+    }
+
+    /// A table from counts of trigrams, smoothed with the bigram and the symbol (Jelinek–Mercer, .8/.15/.05).
+    pub fn from_counts(counts: &[u32]) -> Self {
+        let at =
+            |a: usize, b: usize, c: usize| counts.get((a * SYMBOLS + b) * SYMBOLS + c).copied().unwrap_or(0) as f64;
+        let mut pair = vec![0.0; SYMBOLS * SYMBOLS];
+        let mut single = vec![0.0; SYMBOLS];
+        for a in 0..SYMBOLS {
+            for b in 0..SYMBOLS {
+                for c in 0..SYMBOLS {
+                    pair[b * SYMBOLS + c] += at(a, b, c);
+                    single[c] += at(a, b, c);
+                }
+            }
+        }
+        let total: f64 = single.iter().sum::<f64>() + SYMBOLS as f64;
+        let mut table = vec![0_u8; Self::ENTRIES];
+        for a in 0..SYMBOLS {
+            for b in 0..SYMBOLS {
+                let context: f64 = (0..SYMBOLS).map(|c| at(a, b, c)).sum();
+                let shorter: f64 = pair[b * SYMBOLS..][..SYMBOLS].iter().sum();
+                for c in 0..SYMBOLS {
+                    let p3 = if context > 0.0 { at(a, b, c) / context } else { 0.0 };
+                    let p2 = if shorter > 0.0 { pair[b * SYMBOLS + c] / shorter } else { 0.0 };
+                    let p1 = (single[c] + 1.0) / total;
+                    let bits = -(0.8 * p3 + 0.15 * p2 + 0.05 * p1).log2();
+                    table[(a * SYMBOLS + b) * SYMBOLS + c] = (bits * 16.0).clamp(0.0, 255.0) as u8;
+                }
+            }
+        }
+        Self { table: table.into() }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.table
+    }
+
+    fn at(&self, a: u8, b: u8, c: u8) -> u8 {
+        let index = (usize::from(a) * SYMBOLS + usize::from(b)) * SYMBOLS + usize::from(c);
+        self.table.get(index).copied().unwrap_or(0)
+    }
+}
+
+/// The symbol of a byte.
+pub(crate) const fn symbol(b: u8) -> u8 {
+    SYMBOL[b as usize]
+}
+
+const SYMBOL: [u8; 256] = {
+    let mut table = [SYMBOLS as u8 - 1; 256];
+    let mut b = 0;
+    while b < 26 {
+        table[b'a' as usize + b] = b as u8;
+        table[b'A' as usize + b] = 26;
+        b += 1;
+    }
+    let mut d = b'0';
+    while d <= b'9' {
+        table[d as usize] = 27;
+        d += 1;
+    }
+    table[b' ' as usize] = 28;
+    table[b'\t' as usize] = 28;
+    table[b'\n' as usize] = 29;
+    table[b'\r' as usize] = 29;
+    let mut m = 0;
+    while m < MARKS.len() {
+        // Thirty-two marks share thirty-one places: `^` and `~` are both rare.
+        table[MARKS[m] as usize] = if m == 31 { 30 + 25 } else { 30 + m as u8 };
+        m += 1;
+    }
+    table
+};
+
+/// What the words of a text say by where they stand: rare tokens and pieces of words, gathered over steps of
+/// [`STEP_BYTES`] bytes.
+#[derive(Clone, Debug, Default)]
+pub struct TokenBins(Vec<[f32; 4]>);
+
+impl TokenBins {
+    /// Bins for a text of `bytes`.
+    pub fn new(bytes: usize) -> Self {
+        Self(vec![[0.0; 4]; bytes / STEP_BYTES + 1])
+    }
+
+    /// Counts a word at byte `at` of the text as written, by its tokens: their ids follow their frequency.
+    pub fn add(&mut self, at: usize, tokens: &[u32]) {
+        let Some(bin) = self.0.get_mut(at / STEP_BYTES) else { return };
+        bin[0] += tokens.iter().map(|&t| rarity(t)).sum::<f32>();
+        bin[1] += tokens.len() as f32;
+        bin[2] += 1.0;
+        bin[3] += tokens.iter().filter(|&&t| t < COMMON_TOKENS).count() as f32;
+    }
+
+    /// Mean rarity of the tokens, tokens a word, share of common tokens, and words, in a window.
+    fn describe(&self, start: usize, end: usize) -> [f32; 4] {
+        let first = start / STEP_BYTES;
+        let last = end.div_ceil(STEP_BYTES).min(self.0.len()).max(first);
+        let mut sum = [0.0; 4];
+        for bin in self.0.get(first..last).unwrap_or_default() {
+            sum.iter_mut().zip(bin).for_each(|(s, b)| *s += b);
+        }
+        let [rare, tokens, words, common] = sum;
+        [rare / tokens.max(1.0), tokens / words.max(1.0) / 2.0, common / tokens.max(1.0), words / 12.0]
+    }
+}
+
+/// Tokens with lower ids are the commonest of the vocabulary: letters, marks, function words and everyday words.
+const COMMON_TOKENS: u32 = 2000;
+
+/// How rare a token is, from about 0 for the commonest word to about 1 for the rarest.
+fn rarity(token: u32) -> f32 {
+    // The integer logarithm with the next three bits after it: fine enough, and quick.
+    let v = token | 1;
+    let log = v.ilog2();
+    let fraction = (v << (31 - log)) >> 28 & 7;
+    ((log as f32 + fraction as f32 / 8.0) - 8.0).max(0.0) / 7.0
+}
+
+/// What the windows of `text` (as written, not folded) look like: mean surprise, its worst half, shares of letters, marks,
+/// capitals, changes of case inside words, runs of marks, marks beside letters without a space, and what `bins` say.
+pub fn suffix_windows(
+    model: &Surprisal,
+    text: &str,
+    bins: &TokenBins,
+    mut see: impl FnMut(usize, [f32; SUFFIX_FEATURES]),
+) {
+    let bytes = text.as_bytes();
+    if bytes.len() < WINDOW_BYTES / 2 {
+        return;
+    }
+    let windows = bytes.len().saturating_sub(WINDOW_BYTES) / STEP_BYTES + 1;
+    let skip = windows.div_ceil(WINDOWS_MAX);
+    for start in (0..windows).step_by(skip).map(|w| w * STEP_BYTES).chain([bytes.len().saturating_sub(WINDOW_BYTES)]) {
+        let end = bytes.len().min(start + WINDOW_BYTES);
+        let mut numbers = [0.0; SUFFIX_FEATURES];
+        numbers[..8].copy_from_slice(&describe(model, &bytes[start..end]));
+        numbers[8..].copy_from_slice(&bins.describe(start, end));
+        see(start, numbers);
+    }
+}
+
+fn describe(model: &Surprisal, window: &[u8]) -> [f32; 8] {
+    let mut halves = [0_u32; 2];
+    let (mut letters, mut marks, mut capitals, mut turns, mut runs, mut glued) =
+        (0_u32, 0_u32, 0_u32, 0_u32, 0_u32, 0_u32);
+    let (mut a, mut b) = (28_u8, 28_u8);
+    for (i, &byte) in window.iter().enumerate() {
+        let c = symbol(byte);
+        halves[usize::from(i * 2 >= window.len())] += u32::from(model.at(a, b, c));
+        let letter = c <= 26 || c == SYMBOLS as u8 - 1;
+        let mark = (30..SYMBOLS as u8 - 1).contains(&c);
+        letters += u32::from(letter);
+        capitals += u32::from(c == 26);
+        marks += u32::from(mark);
+        turns += u32::from(c == 26 && b < 26);
+        runs += u32::from(mark && (30..SYMBOLS as u8 - 1).contains(&b) && b != c);
+        glued += u32::from(c <= 26 && (30..SYMBOLS as u8 - 1).contains(&b));
+        (a, b) = (b, c);
+    }
+    let n = window.len().max(1) as f32;
+    let half = n / 2.0 * 16.0 * 5.0;
+    let mean = (halves[0] + halves[1]) as f32 / (n * 16.0 * 5.0);
+    let worst = halves[0].max(halves[1]) as f32 / half;
+    let share = |count: u32| count as f32 / n;
+    [
+        mean,
+        worst,
+        share(letters),
+        share(marks) * 4.0,
+        share(capitals) * 4.0,
+        share(turns) * 16.0,
+        share(runs) * 8.0,
+        share(glued) * 8.0,
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SYMBOLS, Surprisal, TokenBins, suffix_windows, symbol};
+
+    #[test]
+    fn what_was_seen_surprises_less() {
+        let mut counts = vec![0; Surprisal::ENTRIES];
+        let text = b"the cat sat on the mat and the cat sat on the hat ".repeat(4);
+        for w in text.windows(3) {
+            let [a, b, c] = [w[0], w[1], w[2]].map(|x| usize::from(symbol(x)));
+            counts[(a * SYMBOLS + b) * SYMBOLS + c] += 1;
+        }
+        let model = Surprisal::from_counts(&counts);
+        let worst = |text: &str| {
+            let mut worst = 0.0_f32;
+            suffix_windows(&model, text, &TokenBins::new(text.len()), |_, f| worst = worst.max(f[0]));
+            worst
+        };
+        let odd = worst("]( descr Xq]{* zzIng.. +similarlyNow {{ @@ qZ");
+        assert!(worst("the cat sat on the mat and the cat sat on it") * 2.0 < odd, "{odd}");
+        assert_eq!(worst("too short"), 0.0);
+        assert!(Surprisal::parse(&[0; 4]).is_err());
+    }
+}

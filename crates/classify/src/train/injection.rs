@@ -1,0 +1,408 @@
+//! The injection model: base models, each validated on whole sources that it did not see; a last step fitted to those
+//! unseen scores; thresholds from the harmless ones among them.
+
+use casemate_finding::Span;
+
+use super::fit::{self, DenseSettings, Full, Sparse, SparseSettings};
+use super::prepare::{Prepared, prepare};
+use super::{Rng, Row, TrainError, check_classes, synthetic, threshold_at};
+use crate::model::{
+    Calibration, DIMENSIONS, Dense, Embedding, Hashed, InjectionModel, Metadata, Parts, STACK_FEATURES,
+    SUFFIX_FEATURES, SYMBOLS, SourceResult, Surprisal, TokenBins, sigmoid, stack_features, suffix_windows, symbol,
+};
+use crate::{Channel, Thresholds};
+
+/// What goes into a training.
+#[derive(Debug)]
+pub struct InjectionData {
+    /// Rows from every file.
+    pub rows: Vec<Row>,
+    /// Name and SHA-256 of each file.
+    pub digests: Vec<(String, String)>,
+}
+
+const FOLDS: usize = 5;
+/// Rows of one source and class count together at most as this many.
+const SOURCE_MASS: f32 = 2500.0;
+const HARMLESS_ROWS: usize = 6000;
+const PLANTED_ROWS: usize = 5000;
+const SUFFIX_ROWS: usize = 1500;
+const DOCUMENTS: usize = 2500;
+const TEXT: SparseSettings = SparseSettings { bits: 19, epochs: 5, rate: 0.15, decay: 0.02 };
+const WINDOW: SparseSettings = SparseSettings { bits: 18, epochs: 5, rate: 0.15, decay: 0.02 };
+const TEXT_DENSE: DenseSettings = DenseSettings { hidden: 32, epochs: 6, rate: 2e-3, decay: 1e-2 };
+const WINDOW_DENSE: DenseSettings = DenseSettings { hidden: 24, epochs: 4, rate: 2e-3, decay: 1e-2 };
+const SUFFIX: DenseSettings = DenseSettings { hidden: 16, epochs: 5, rate: 5e-3, decay: 1e-4 };
+
+/// Trains the injection model.
+///
+/// # Errors
+/// [`TrainError`] if a class is missing.
+pub fn injection(
+    data: InjectionData,
+    embedding: &Embedding,
+    seed: u64,
+    tell: &mut dyn FnMut(&str),
+) -> Result<InjectionModel, TrainError> {
+    let mut rng = Rng::new(seed);
+    let rows: Vec<Row> = data.rows.into_iter().filter(may_ship).map(strip_template).collect();
+    check_classes(&rows)?;
+    let made = make(&rows, embedding, &mut rng);
+    tell(&format!("{} rows, {} made", rows.len(), made.texts.len()));
+    let texts: Vec<Prepared> = rows.iter().chain(&made.texts).map(|r| prepare(r, fold_of(r), embedding)).collect();
+    let documents: Vec<Prepared> = made.documents.iter().map(|r| prepare(r, fold_of(r), embedding)).collect();
+    let suffixed: Vec<Prepared> = made.suffixed.iter().map(|r| prepare(r, fold_of(r), embedding)).collect();
+    tell("rows prepared");
+
+    let surprisal = learn_surprisal(&texts);
+    let suffix = learn_suffix(&surprisal, &texts, embedding, &mut rng)?;
+    tell("surprisal learned");
+    let mut model = InjectionModel {
+        metadata: Metadata {
+            id: "casemate-injection-1".into(),
+            embedding: embedding.id().into(),
+            seed,
+            data: data.digests,
+            calibration: Calibration { thresholds: [Thresholds { flag: 0.5, block: 0.5 }; 4] },
+            held_out: vec![],
+        },
+        text_hashed: Hashed::quantise(&[0.0], 0.0),
+        text_dense: fit::linear(&[], DIMENSIONS, &[])?,
+        window_hashed: Hashed::quantise(&[0.0], 0.0),
+        window_dense: fit::linear(&[], DIMENSIONS, &[])?,
+        surprisal,
+        suffix,
+        stacks: [fit::linear(&[], STACK_FEATURES, &[])?, fit::linear(&[], STACK_FEATURES, &[])?],
+    };
+
+    let (mut chat, mut content) = (Vec::new(), Vec::new());
+    for fold in 0..FOLDS {
+        learn_base(&mut model, &texts, Some(fold), embedding, seed)?;
+        let held = |set: &'_ [Prepared], channel: usize, model: &InjectionModel| -> Vec<Scored> {
+            set.iter().filter(|p| p.fold == fold).map(|p| score(model, embedding, p, channel)).collect()
+        };
+        chat.extend(held(&texts, 0, &model));
+        chat.extend(held(&suffixed, 0, &model));
+        content.extend(held(&documents, 1, &model));
+        let harmless = texts.iter().filter(|p| p.fold == fold && !p.positive && is_content(&p.source));
+        content.extend(harmless.map(|p| score(&model, embedding, p, 1)));
+        tell(&format!("fold {} of {FOLDS}", fold + 1));
+    }
+    learn_base(&mut model, &texts, None, embedding, seed)?;
+    model.stacks = [learn_stack(&chat)?, learn_stack(&content)?];
+    calibrate(&mut model, &chat, &content);
+    Ok(model)
+}
+
+/// Rows that may be learned from for shipping: what forbids it says so in its licence.
+fn may_ship(row: &Row) -> bool {
+    !row.licence.contains("not redistributed") && !row.licence.contains("evaluation only")
+}
+
+/// Wrappers that a collector put around texts are no sign of an attack.
+fn strip_template(mut row: Row) -> Row {
+    for wrapper in ["{% raw %}", "{% endraw %}", "{{ prompt }}", "{{prompt}}", "[INSERT PROMPT HERE]"] {
+        if row.text.contains(wrapper) {
+            row.text = row.text.replace(wrapper, "");
+        }
+    }
+    row
+}
+
+/// Sources that are held out together: attacks of one collector with the harmless rows nearest to them.
+fn fold_of(row: &Row) -> usize {
+    match row.source.as_str() {
+        "s-labs" => 0,
+        "neuralchemy" | "gpteacher-tool" => 1,
+        "yanismiraoui" | "pypi-home_assistant_intents" | "pypi-django_allauth" | "restaurant8k" => 2,
+        "trustairlab-jailbreak" | "gpteacher-roleplay" => 3,
+        "pyrit-templates" | "giskard" | "clinc150" | "gpteacher-code" | "self-instruct-seeds" => 4,
+        _ => row.text.bytes().fold(7_usize, |h, b| h.wrapping_mul(31).wrapping_add(usize::from(b))) % FOLDS,
+    }
+}
+
+fn is_content(source: &str) -> bool {
+    source.starts_with("pypi-")
+        || source.starts_with("npm-")
+        || source == "synthetic-indirect"
+        || source.starts_with("gpteacher")
+}
+
+struct Made {
+    texts: Vec<Row>,
+    documents: Vec<Row>,
+    suffixed: Vec<Row>,
+}
+
+fn make(rows: &[Row], embedding: &Embedding, rng: &mut Rng) -> Made {
+    let row = |text: String, positive: bool, source: &str| Row {
+        text,
+        positive,
+        source: source.into(),
+        kind: String::new(),
+        licence: "made".into(),
+    };
+    let goals: Vec<&str> = rows
+        .iter()
+        .filter(|r| {
+            !r.positive && matches!(r.source.as_str(), "self-instruct-seeds" | "gpteacher-code" | "s-labs" | "clinc150")
+        })
+        .map(|r| r.text.lines().next().unwrap_or(""))
+        .filter(|t| (20..120).contains(&t.len()))
+        .collect();
+    let carriers: Vec<&str> = rows
+        .iter()
+        .filter(|r| !r.positive && is_content(&r.source) && r.text.len() > 160)
+        .map(|r| r.text.as_str())
+        .collect();
+    let mut texts: Vec<Row> =
+        (0..HARMLESS_ROWS).map(|_| row(synthetic::harmless(rng), false, "made-harmless")).collect();
+    texts.extend((0..PLANTED_ROWS).map(|_| row(synthetic::planted(&goals, rng), true, "made-planted")));
+    let documents = (0..DOCUMENTS)
+        .filter(|_| !carriers.is_empty())
+        .map(|_| {
+            let carrier = carriers[rng.below(carriers.len())];
+            let breaks: Vec<usize> =
+                carrier.match_indices(['.', '\n']).map(|(i, _)| i + 1).chain([carrier.len()]).collect();
+            let at = breaks[rng.below(breaks.len())];
+            let gap = rng.pick(&[" ", "\n", "\n\n"]);
+            let text = format!("{}{gap}{}{gap}{}", &carrier[..at], synthetic::planted(&goals, rng), &carrier[at..]);
+            row(text, true, "made-documents")
+        })
+        .collect();
+    let suffixed = (0..SUFFIX_ROWS)
+        .filter(|_| !goals.is_empty())
+        .map(|_| {
+            row(format!("{}{}", goals[rng.below(goals.len())], synthetic::suffix(embedding, rng)), true, "made-suffix")
+        })
+        .collect();
+    Made { texts, documents, suffixed }
+}
+
+fn learn_surprisal(texts: &[Prepared]) -> Surprisal {
+    let mut counts = vec![0_u32; Surprisal::ENTRIES];
+    for p in texts.iter().filter(|p| !p.positive) {
+        let (mut a, mut b) = (28_usize, 28_usize);
+        for byte in p.text.bytes().take(1500) {
+            let c = usize::from(symbol(byte));
+            counts[(a * SYMBOLS + b) * SYMBOLS + c] += 1;
+            (a, b) = (b, c);
+        }
+    }
+    Surprisal::from_counts(&counts)
+}
+
+/// Windows of harmless texts against windows of made suffixes.
+fn learn_suffix(
+    surprisal: &Surprisal,
+    texts: &[Prepared],
+    embedding: &Embedding,
+    rng: &mut Rng,
+) -> Result<Dense, TrainError> {
+    let mut windows: Vec<([f32; SUFFIX_FEATURES], bool)> = Vec::new();
+    for p in texts.iter().filter(|p| !p.positive) {
+        suffix_windows(surprisal, &p.text, &bins(p, embedding), |_, f| windows.push((f, false)));
+    }
+    let harmless = windows.len();
+    while windows.len() < harmless + harmless / 4 {
+        let text = synthetic::suffix(embedding, rng);
+        let before = windows.len();
+        let row = Row { text, positive: true, source: String::new(), kind: String::new(), licence: String::new() };
+        let p = prepare(&row, 0, embedding);
+        suffix_windows(surprisal, &p.text, &bins(&p, embedding), |_, f| windows.push((f, true)));
+        if windows.len() == before && embedding.tokens() < 100 {
+            break;
+        }
+    }
+    let rows: Vec<Full<'_>> =
+        windows.iter().map(|(x, positive)| Full { x, positive: *positive, weight: 1.0 }).collect();
+    Ok(fit::dense(&rows, SUFFIX_FEATURES, SUFFIX, 11)?)
+}
+
+fn bins(p: &Prepared, embedding: &Embedding) -> TokenBins {
+    let mut bins = TokenBins::new(p.text.len());
+    let mut tokens = Vec::new();
+    for w in &p.view.words {
+        tokens.clear();
+        embedding.tokens_of(w.of(p.view.text.text()), &mut tokens);
+        bins.add(p.view.text.origin(Span::new(w.start as usize, w.start as usize + 1)).start, &tokens);
+    }
+    bins
+}
+
+/// Fits the four base models to rows outside `fold`.
+fn learn_base(
+    model: &mut InjectionModel,
+    texts: &[Prepared],
+    fold: Option<usize>,
+    embedding: &Embedding,
+    seed: u64,
+) -> Result<(), TrainError> {
+    let seen: Vec<&Prepared> =
+        texts.iter().filter(|p| fold != Some(p.fold) && p.source != "synthetic-indirect").collect();
+    let mass = Mass::of(seen.iter().copied());
+    let sparse: Vec<Sparse<'_>> = seen
+        .iter()
+        .map(|p| Sparse { indices: p.features.all(), positive: p.positive, weight: mass.weight(p) })
+        .collect();
+    model.text_hashed = fit::hashed(&sparse, TEXT, seed);
+    let full: Vec<Full<'_>> =
+        seen.iter().map(|p| Full { x: p.unit.as_slice(), positive: p.positive, weight: mass.weight(p) }).collect();
+    model.text_dense = fit::dense(&full, DIMENSIONS, TEXT_DENSE, seed ^ 1)?;
+
+    let windows = windows(texts, fold, embedding, seed);
+    let negatives = windows.iter().filter(|w| !w.positive).count().max(1);
+    let balance = negatives as f32 / (windows.len() - negatives).max(1) as f32;
+    let weight = |positive: bool| if positive { balance.clamp(0.2, 5.0) } else { 1.0 };
+    let sparse: Vec<Sparse<'_>> = windows
+        .iter()
+        .map(|w| Sparse { indices: w.indices, positive: w.positive, weight: weight(w.positive) })
+        .collect();
+    model.window_hashed = fit::hashed(&sparse, WINDOW, seed ^ 2);
+    let full: Vec<Full<'_>> = windows
+        .iter()
+        .map(|w| Full { x: w.unit.as_slice(), positive: w.positive, weight: weight(w.positive) })
+        .collect();
+    model.window_dense = fit::dense(&full, DIMENSIONS, WINDOW_DENSE, seed ^ 3)?;
+    Ok(())
+}
+
+struct Window<'a> {
+    indices: &'a [u32],
+    unit: Box<[f32; DIMENSIONS]>,
+    positive: bool,
+}
+
+/// Sentence windows: short attacks whole; harmless texts sentence by sentence and in pairs.
+fn windows<'a>(texts: &'a [Prepared], fold: Option<usize>, embedding: &Embedding, seed: u64) -> Vec<Window<'a>> {
+    let mut rng = Rng::new(seed ^ 9);
+    let mut out = Vec::new();
+    let mut add = |p: &'a Prepared, start: usize, end: usize| {
+        let unit = Box::new(embedding.embed(p.view.text.text(), &p.view.words[start..end]));
+        out.push(Window { indices: p.features.of_words(start, end), unit, positive: p.positive });
+    };
+    for p in texts.iter().filter(|p| fold != Some(p.fold)) {
+        let (words, blocks) = (p.view.words.len(), p.features.blocks());
+        if p.positive {
+            if (3..=40).contains(&words) && p.source != "synthetic-indirect" {
+                add(p, 0, words);
+            }
+            continue;
+        }
+        for (i, block) in blocks.iter().enumerate() {
+            // A third of the sentences is enough of the long texts.
+            if blocks.len() > 3 && !rng.chance(0.34) {
+                continue;
+            }
+            add(p, block.start, block.end);
+            if let Some(next) = blocks.get(i + 1).filter(|_| rng.chance(0.5)) {
+                add(p, block.start, next.end);
+            }
+        }
+    }
+    out
+}
+
+/// Weights that keep large sources from drowning small ones, and the classes even.
+struct Mass {
+    counts: Vec<(String, bool, f32)>,
+    scale: [f32; 2],
+}
+
+impl Mass {
+    fn of<'a>(rows: impl Iterator<Item = &'a Prepared>) -> Self {
+        let mut counts: Vec<(String, bool, f32)> = Vec::new();
+        for p in rows {
+            match counts.iter_mut().find(|c| c.0 == p.source && c.1 == p.positive) {
+                Some(c) => c.2 += 1.0,
+                None => counts.push((p.source.clone(), p.positive, 1.0)),
+            }
+        }
+        let total = |positive: bool| -> f32 {
+            counts.iter().filter(|c| c.1 == positive).map(|c| c.2.min(SOURCE_MASS)).sum::<f32>().max(1.0)
+        };
+        let (negative, positive) = (total(false), total(true));
+        let even = (negative + positive) / 2.0;
+        Self { scale: [even / negative, even / positive], counts }
+    }
+
+    fn weight(&self, p: &Prepared) -> f32 {
+        let count = self.counts.iter().find(|c| c.0 == p.source && c.1 == p.positive).map_or(1.0, |c| c.2);
+        (SOURCE_MASS / count).min(1.0) * self.scale[usize::from(p.positive)]
+    }
+}
+
+/// A row scored by models that did not see its source.
+struct Scored {
+    source: String,
+    positive: bool,
+    x: [f32; STACK_FEATURES],
+}
+
+fn score(model: &InjectionModel, embedding: &Embedding, p: &Prepared, channel: usize) -> Scored {
+    let mut bins = TokenBins::new(p.text.len());
+    let parts: Parts = model.parts(embedding, &p.view, &p.features, &mut bins);
+    let (suffix, _) = model.suffix_logit(&p.text, &bins);
+    let x = stack_features(&parts, suffix, p.rules[channel], p.view.words.len());
+    Scored { source: p.source.clone(), positive: p.positive, x }
+}
+
+fn learn_stack(scored: &[Scored]) -> Result<Dense, TrainError> {
+    let mut counts: Vec<(&str, bool, f32)> = Vec::new();
+    for s in scored {
+        match counts.iter_mut().find(|c| c.0 == s.source && c.1 == s.positive) {
+            Some(c) => c.2 += 1.0,
+            None => counts.push((&s.source, s.positive, 1.0)),
+        }
+    }
+    // Every source counts the same within its class, and the classes the same.
+    let sources = |positive: bool| counts.iter().filter(|c| c.1 == positive).count().max(1) as f32;
+    let (negative, positive) = (sources(false), sources(true));
+    let rows: Vec<Full<'_>> = scored
+        .iter()
+        .map(|s| {
+            let count = counts.iter().find(|c| c.0 == s.source && c.1 == s.positive).map_or(1.0, |c| c.2);
+            let classes = if s.positive { positive } else { negative };
+            Full { x: &s.x, positive: s.positive, weight: 1.0 / count.max(30.0) / classes }
+        })
+        .collect();
+    // More of any part must never make a text look cleaner; length alone may go either way.
+    let mut monotone = [true; STACK_FEATURES];
+    monotone[5] = false;
+    Ok(fit::linear(&rows, STACK_FEATURES, &monotone)?)
+}
+
+fn calibrate(model: &mut InjectionModel, chat: &[Scored], content: &[Scored]) {
+    let probability = |stack: &Dense, s: &Scored| sigmoid(stack.logit(&s.x));
+    let thresholds = |stack: &Dense, scored: &[Scored]| {
+        let harmless: Vec<f32> = scored.iter().filter(|s| !s.positive).map(|s| probability(stack, s)).collect();
+        Thresholds { flag: threshold_at(&harmless, 0.01), block: threshold_at(&harmless, 0.001) }
+    };
+    let of_chat = thresholds(model.stack(Channel::Chat), chat);
+    let of_content = thresholds(model.stack(Channel::Document), content);
+    model.metadata.calibration = Calibration { thresholds: [of_chat, of_content, of_content, of_content] };
+    for (stack, scored, t, name) in
+        [(&model.stacks[0], chat, of_chat, "chat"), (&model.stacks[1], content, of_content, "content")]
+    {
+        let mut sources: Vec<&str> = scored.iter().map(|s| s.source.as_str()).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        for source in sources {
+            for positive in [true, false] {
+                let of: Vec<f32> = scored
+                    .iter()
+                    .filter(|s| s.source == source && s.positive == positive)
+                    .map(|s| probability(stack, s))
+                    .collect();
+                if !of.is_empty() {
+                    model.metadata.held_out.push(SourceResult {
+                        source: format!("{name}/{source}/{}", if positive { "attack" } else { "harmless" }),
+                        rows: of.len(),
+                        flagged: of.iter().filter(|p| **p >= t.flag).count(),
+                        blocked: of.iter().filter(|p| **p >= t.block).count(),
+                    });
+                }
+            }
+        }
+    }
+}
