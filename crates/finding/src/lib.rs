@@ -1,7 +1,7 @@
 //! The words that every part of Casemate shares: findings, severities, outcomes, verdicts, spans, fingerprints,
 //! entities, secrets that do not print, and the ids of public taxonomies.
 //!
-//! Invariants: this crate depends on serde alone, does no I/O, reads no clock and knows no other part.
+//! Invariants: this crate depends on serde and serde_json alone, does no I/O, reads no clock and knows no other part.
 
 mod entity;
 mod finding;
@@ -9,6 +9,7 @@ mod outcome;
 mod reference;
 mod secret;
 mod severity;
+mod signal;
 mod span;
 mod time;
 
@@ -18,5 +19,6 @@ pub use outcome::{CheckResult, Outcome, Verdict};
 pub use reference::{Reference, Taxonomy};
 pub use secret::Secret;
 pub use severity::Severity;
+pub use signal::Signal;
 pub use span::Span;
 pub use time::UnixMs;

@@ -1,0 +1,51 @@
+#!/bin/sh
+# CPU time a request costs in the gateway and in its peers, one after the other on the same machine in one run.
+# Usage: bench/gateway/run.sh   (PEERS=python with tensorzero, openai and litellm[proxy]; without it only ours is measured)
+set -eu
+cd "$(dirname "$0")/../.."
+bin=${CARGO_TARGET_DIR:-target}/release/examples
+[ -n "${SKIP_BUILD:-}" ] || cargo build --release -p casemate-gateway --examples
+requests=${REQUESTS:-20000}
+clients=${CLIENTS:-8}
+work=$(mktemp -d)
+pids=
+trap 'for p in $pids; do kill "$p" 2>/dev/null || true; done; rm -rf "$work"' EXIT
+line() { # waits until FILE has a line and prints it
+    for _ in $(seq 600); do [ -s "$1" ] && head -n 1 "$1" && return; sleep 0.1; done
+    echo "nothing in $1" >&2; return 1
+}
+"$bin/load" stub >"$work/stub" & pids="$pids $!"
+stub=http://$(line "$work/stub")
+echo "date $(date -u +%F) machine $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg)"
+for profile in off limits all; do
+    mkfifo "$work/in.$profile"
+    "$bin/serve" "$stub" $profile <"$work/in.$profile" >"$work/$profile" & pid=$!; pids="$pids $pid"
+    exec 3>"$work/in.$profile"
+    set -- $(line "$work/$profile")
+    echo "casemate $profile $("$bin/load" run "http://$1/v1/chat/completions" "$2" $pid "$requests" "$clients")"
+    echo "casemate $profile stream $("$bin/load" run "http://$1/v1/chat/completions" "$2" $pid "$requests" "$clients" stream)"
+    grep VmRSS /proc/$pid/status | sed "s/^/casemate $profile /"
+    exec 3>&-
+    wait $pid || true
+done
+[ -n "${PEERS:-}" ] || exit 0
+mkfifo "$work/in.t0"
+"$PEERS" bench/gateway/serve_tensorzero.py "$stub" <"$work/in.t0" >"$work/t0" 2>"$work/t0.log" & pid=$!; pids="$pids $pid"
+exec 3>"$work/in.t0"
+base=$(line "$work/t0")
+echo "tensorzero $("$bin/load" run "${base%/}/chat/completions" unused $pid "$((requests / 4))" "$clients" tensorzero::model_name::bench)"
+exec 3>&-
+kill $pid 2>/dev/null || true
+cat >"$work/litellm.yaml" <<EOF
+model_list:
+  - model_name: bench
+    litellm_params: {model: openai/bench, api_base: $stub/v1, api_key: unused}
+litellm_settings: {telemetry: false}
+EOF
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+"$(dirname "$PEERS")/litellm" --config "$work/litellm.yaml" --host 127.0.0.1 --port "$port" >"$work/litellm.log" 2>&1 & pid=$!; pids="$pids $pid"
+for _ in $(seq 600); do
+    python3 -c "import urllib.request as u; u.urlopen('http://127.0.0.1:$port/health/liveliness', timeout=1)" 2>/dev/null && break
+    sleep 0.2
+done
+echo "litellm $("$bin/load" run "http://127.0.0.1:$port/v1/chat/completions" unused $pid "$((requests / 40))" "$clients")"

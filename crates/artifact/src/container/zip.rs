@@ -1,0 +1,653 @@
+//! Zip (APPNOTE 6.3.10), read the way each victim would read it, and the union of all views scanned.
+//!
+//! Every end-of-central-directory record is followed, at the offset it names (miniz) and at the offset that its size
+//! implies (Python's zipfile, which allows a prefix). Central entries and local headers are compared; what no entry
+//! accounts for is searched for local headers of its own.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
+
+use super::path::escapes;
+use super::stream::Codec;
+use crate::report::ArtifactSeverity::{self, Review, Suspicious};
+use crate::rules;
+use crate::scan::{Child, Hint, Job, Packing, Scan, printable};
+use crate::source::{Source, Window};
+
+const LOCAL: &[u8; 4] = b"PK\x03\x04";
+const CENTRAL: &[u8; 4] = b"PK\x01\x02";
+const END: &[u8; 4] = b"PK\x05\x06";
+const END64: &[u8; 4] = b"PK\x06\x06";
+const LOCATOR64: &[u8; 4] = b"PK\x06\x07";
+
+/// How far from the end records are looked for; readers differ (64 KiB and more).
+const TAIL_BYTES: u64 = 1 << 20;
+/// End records followed.
+const ENDS_MAX: usize = 16;
+/// Gap bytes searched for hidden headers.
+const GAP_BYTES_MAX: u64 = 256 << 20;
+/// Longest member name kept.
+const NAME_BYTES_MAX: usize = 4096;
+
+/// What one view says of a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    name: Vec<u8>,
+    flags: u16,
+    method: u16,
+    crc: u32,
+    packed: u64,
+    size: u64,
+    /// Where the local header is.
+    local: u64,
+    /// Unix mode, when the archive was made on Unix.
+    mode: u32,
+    /// Where this record itself is.
+    at: u64,
+}
+
+fn u16_at(b: &[u8], i: usize) -> u16 {
+    b.get(i..i + 2).and_then(|s| s.try_into().ok()).map_or(0, u16::from_le_bytes)
+}
+
+fn u32_at(b: &[u8], i: usize) -> u32 {
+    b.get(i..i + 4).and_then(|s| s.try_into().ok()).map_or(0, u32::from_le_bytes)
+}
+
+fn u64_at(b: &[u8], i: usize) -> u64 {
+    b.get(i..i + 8).and_then(|s| s.try_into().ok()).map_or(0, u64::from_le_bytes)
+}
+
+/// Looks for an end record in the tail; cheap enough to ask of every file.
+pub(crate) fn has_end_record(source: &Source<'_>) -> bool {
+    let len = source.len();
+    let tail = len.min(66 << 10);
+    let bytes = source.bytes(len - tail, usize::try_from(tail).unwrap_or(0));
+    memchr::memmem::rfind_iter(&bytes, END).any(|i| {
+        let entries = u16_at(&bytes, i + 10);
+        let size = u64::from(u32_at(&bytes, i + 12));
+        let offset = u64::from(u32_at(&bytes, i + 16));
+        let at = len - tail + i as u64;
+        entries > 0 && (offset.saturating_add(size) <= at || offset == u64::from(u32::MAX))
+    })
+}
+
+/// A place where a central directory begins, with what must be added to the offsets in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Directory {
+    at: u64,
+    shift: u64,
+    entries: u64,
+    end: u64,
+}
+
+struct Zip<'s, 'a> {
+    window: Window<'s, 'a>,
+    len: u64,
+}
+
+impl Zip<'_, '_> {
+    fn is(&mut self, at: u64, signature: &[u8; 4]) -> bool {
+        self.window.exact(at, 4).is_some_and(|b| b == signature)
+    }
+
+    /// Every end record in the tail, last first.
+    fn ends(&mut self) -> Vec<u64> {
+        let from = self.len.saturating_sub(TAIL_BYTES);
+        let mut out = Vec::new();
+        let mut at = self.len;
+        // Windows overlap by three bytes so that no signature is cut.
+        while at > from && out.len() < ENDS_MAX {
+            let start = at.saturating_sub(64 << 10).max(from);
+            let part = self.window.upto(start, usize::try_from(at - start + 3).unwrap_or(0));
+            for i in memchr::memmem::rfind_iter(part, END) {
+                let pos = start + i as u64;
+                if pos < at && pos + 22 <= self.len && !out.contains(&pos) {
+                    out.push(pos);
+                }
+            }
+            at = start;
+        }
+        out.truncate(ENDS_MAX);
+        out
+    }
+
+    /// The directories that an end record leads to, one for each way of reading it.
+    fn directories(&mut self, end: u64) -> Vec<Directory> {
+        let Some(r) = self.window.exact(end, 22).map(<[u8]>::to_vec) else { return Vec::new() };
+        let (mut entries, mut size, mut offset) =
+            (u64::from(u16_at(&r, 10)), u64::from(u32_at(&r, 12)), u64::from(u32_at(&r, 16)));
+        let mut tail = end;
+        if end >= 20 && self.is(end - 20, LOCATOR64) {
+            let locator = self.window.exact(end - 20, 20).map(<[u8]>::to_vec).unwrap_or_default();
+            let mut candidates = vec![u64_at(&locator, 8)];
+            if end >= 76 {
+                candidates.push(end - 76);
+            }
+            for c in candidates {
+                if self.is(c, END64)
+                    && let Some(r) = self.window.exact(c, 56).map(<[u8]>::to_vec)
+                {
+                    (entries, size, offset) = (u64_at(&r, 32), u64_at(&r, 40), u64_at(&r, 48));
+                    tail = c;
+                    break;
+                }
+            }
+        }
+        let mut out = Vec::new();
+        if offset <= end {
+            out.push(Directory { at: offset, shift: 0, entries, end });
+        }
+        if let Some(implied) = tail.checked_sub(size)
+            && implied >= offset
+        {
+            let d = Directory { at: implied, shift: implied - offset, entries, end };
+            if !out.contains(&d) {
+                out.push(d);
+            }
+        }
+        out
+    }
+
+    fn central(&mut self, at: u64, shift: u64) -> Option<(Entry, u64)> {
+        let h = self.window.exact(at, 46)?.to_vec();
+        if &h[..4] != CENTRAL {
+            return None;
+        }
+        let (name_len, extra_len, comment_len) =
+            (usize::from(u16_at(&h, 28)), usize::from(u16_at(&h, 30)), u64::from(u16_at(&h, 32)));
+        let rest = self.window.upto(at + 46, name_len + extra_len).to_vec();
+        let name = rest.get(..name_len.min(NAME_BYTES_MAX))?.to_vec();
+        let mut e = Entry {
+            name,
+            flags: u16_at(&h, 8),
+            method: u16_at(&h, 10),
+            crc: u32_at(&h, 16),
+            packed: u64::from(u32_at(&h, 20)),
+            size: u64::from(u32_at(&h, 24)),
+            local: u64::from(u32_at(&h, 42)),
+            mode: u32_at(&h, 38) >> 16,
+            at,
+        };
+        widen(&mut e, rest.get(name_len..).unwrap_or_default());
+        e.local = e.local.saturating_add(shift);
+        Some((e, at + 46 + (name_len + extra_len) as u64 + comment_len))
+    }
+
+    /// A local header and where its data begins.
+    fn local(&mut self, at: u64) -> Option<(Entry, u64)> {
+        let h = self.window.exact(at, 30)?.to_vec();
+        if &h[..4] != LOCAL {
+            return None;
+        }
+        let (name_len, extra_len) = (usize::from(u16_at(&h, 26)), usize::from(u16_at(&h, 28)));
+        let rest = self.window.upto(at + 30, name_len + extra_len).to_vec();
+        let name = rest.get(..name_len.min(NAME_BYTES_MAX))?.to_vec();
+        let mut e = Entry {
+            name,
+            flags: u16_at(&h, 6),
+            method: u16_at(&h, 8),
+            crc: u32_at(&h, 14),
+            packed: u64::from(u32_at(&h, 18)),
+            size: u64::from(u32_at(&h, 22)),
+            local: at,
+            mode: 0,
+            at,
+        };
+        widen(&mut e, rest.get(name_len..).unwrap_or_default());
+        Some((e, at + 30 + (name_len + extra_len) as u64))
+    }
+}
+
+/// Takes 64-bit sizes out of the extra field 1.
+fn widen(e: &mut Entry, extra: &[u8]) {
+    let mut i = 0;
+    while i + 4 <= extra.len() {
+        let (id, n) = (u16_at(extra, i), usize::from(u16_at(extra, i + 2)));
+        let Some(body) = extra.get(i + 4..i + 4 + n) else { return };
+        if id == 1 {
+            let mut at = 0;
+            for field in [&mut e.size, &mut e.packed, &mut e.local] {
+                if *field == u64::from(u32::MAX) && at + 8 <= body.len() {
+                    *field = u64_at(body, at);
+                    at += 8;
+                }
+            }
+            return;
+        }
+        i += 4 + n;
+    }
+}
+
+fn text(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).into_owned()
+}
+
+/// Reads the archive in `job` and queues its members.
+pub(crate) fn scan_zip<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
+    let mut zip = Zip { window: Window::new(&job.source), len: job.source.len() };
+    let ends = zip.ends();
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut directories: Vec<(Directory, u64)> = Vec::new();
+    for end in &ends {
+        for d in zip.directories(*end) {
+            if directories.iter().any(|(o, _)| o.at == d.at && o.shift == d.shift) {
+                continue;
+            }
+            let mut at = d.at;
+            let mut n = 0;
+            while let Some((e, next)) = zip.central(at, d.shift) {
+                if !scan.budget.work(1) {
+                    scan.incomplete("the work budget is spent in a zip directory");
+                    return;
+                }
+                n += 1;
+                // The same record through another reading of its offset is another entry only where it leads elsewhere.
+                if !entries.iter().rev().take(64).any(|o| o.at == e.at && o.local == e.local) {
+                    entries.push(e);
+                }
+                if entries.len() as u64 > scan.config.entries_max {
+                    scan.incomplete("more zip members than the limit");
+                    break;
+                }
+                at = next;
+            }
+            if n > 0 {
+                directories.push((d, at));
+            }
+            if n > 0 && n != (d.entries & 0xffff) && n != d.entries {
+                report(
+                    scan,
+                    d.at,
+                    "the directory does not have as many entries as its end record says",
+                    format!("{n} entries, {} promised", d.entries),
+                );
+            }
+        }
+    }
+    // A shifted and an unshifted reading of one directory: entries whose local header is not there are no view.
+    let mut checked: Vec<(Entry, Option<(Entry, u64)>)> = Vec::with_capacity(entries.len());
+    for e in entries {
+        let local = zip.local(e.local);
+        checked.push((e, local));
+    }
+    let found: HashSet<u64> = checked.iter().filter(|(_, l)| l.is_some()).map(|(e, _)| e.at).collect();
+    checked.retain(|(e, l)| l.is_some() || !found.contains(&e.at));
+    views(scan, &mut zip, job, checked, &directories, &ends);
+}
+
+fn report(scan: &mut Scan<'_, '_>, at: u64, message: &str, evidence: impl Into<String>) {
+    scan.find(&rules::ZIP_TAMPER, Suspicious, at, message, printable(&evidence.into()), &[]);
+}
+
+/// A part of the file that a record accounts for.
+#[derive(Clone, Copy)]
+struct Region {
+    from: u64,
+    to: u64,
+    data: bool,
+}
+
+fn views<'a>(
+    scan: &mut Scan<'a, '_>,
+    zip: &mut Zip<'_, 'a>,
+    job: &Job<'a>,
+    checked: Vec<(Entry, Option<(Entry, u64)>)>,
+    directories: &[(Directory, u64)],
+    ends: &[u64],
+) {
+    let mut members: Vec<Member> = Vec::new();
+    let mut regions: Vec<Region> = Vec::new();
+    let mut names: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
+    let mut locals: HashSet<u64> = HashSet::new();
+    for (central, local) in &checked {
+        let shown = text(&central.name);
+        let Some((local, data)) = local else {
+            report(scan, central.at, "an entry leads to no local header", shown);
+            continue;
+        };
+        if !locals.insert(central.local) {
+            report(scan, central.at, "two entries lead to one local header", shown.clone());
+        }
+        if let Some(first) = names.insert(central.name.clone(), central.local)
+            && first != central.local
+        {
+            report(scan, central.at, "two members have one name: readers differ in which they take", shown.clone());
+        }
+        compare(scan, central, local);
+        let descriptor = if central.flags & 8 != 0 || local.flags & 8 != 0 { 24 } else { 0 };
+        regions.push(Region { from: central.local, to: data.saturating_add(central.packed), data: true });
+        if descriptor > 0 {
+            let end = data.saturating_add(central.packed);
+            let signed = zip.is(end, b"PK\x07\x08");
+            let wide = central.size >= u64::from(u32::MAX) || local.packed >= u64::from(u32::MAX);
+            let n = 12 + if signed { 4 } else { 0 } + if wide { 8 } else { 0 };
+            // A writer may use wide fields for short members; the gap check below forgives eight bytes.
+            regions.push(Region { from: end, to: end.saturating_add(n), data: false });
+        }
+        members.push(Member { name: shown.clone(), entry: central.clone(), data: *data, alternative: false });
+        if local.method != central.method
+            || (local.flags & 8 == 0 && local.packed != central.packed)
+            || local.name != central.name
+        {
+            let packed = if local.flags & 8 != 0 && local.packed == 0 { central.packed } else { local.packed };
+            members.push(Member {
+                name: text(&local.name),
+                entry: Entry { packed, ..local.clone() },
+                data: *data,
+                alternative: true,
+            });
+        }
+    }
+    for (d, to) in directories {
+        regions.push(Region { from: d.at, to: *to, data: false });
+    }
+    for end in ends {
+        if directories.iter().any(|(d, _)| d.end == *end) {
+            let comment = zip.window.exact(end + 20, 2).map_or(0, |b| u64::from(u16_at(b, 0)));
+            // A 64-bit end record and its locator stand before the short one.
+            let from = if *end >= 20 && zip.is(*end - 20, LOCATOR64) { end.saturating_sub(76) } else { *end };
+            regions.push(Region { from, to: (end + 22 + comment).min(zip.len), data: false });
+        }
+    }
+    let orphans = gaps(scan, zip, &mut regions, checked.is_empty());
+    members.extend(orphans);
+    queue(scan, job, members);
+}
+
+fn compare(scan: &mut Scan<'_, '_>, central: &Entry, local: &Entry) {
+    let name = text(&central.name);
+    if central.name != local.name {
+        report(
+            scan,
+            local.at,
+            "a member is named differently in its two headers",
+            format!("{name} / {}", text(&local.name)),
+        );
+    }
+    if central.method != local.method {
+        report(
+            scan,
+            local.at,
+            "a member has two compression methods",
+            format!("{name}: {} / {}", central.method, local.method),
+        );
+    }
+    // Bit 3 (sizes follow) and bit 11 (UTF-8 name) are set in one header only by ordinary writers.
+    if (central.flags ^ local.flags) & !0x0808 != 0 {
+        report(
+            scan,
+            local.at,
+            "a member has two sets of flags",
+            format!("{name}: {:#x} / {:#x}", central.flags, local.flags),
+        );
+    }
+    let deferred = local.flags & 8 != 0;
+    if (local.packed != central.packed || local.size != central.size)
+        && !(deferred && local.packed == 0 && local.size == 0)
+        && !(deferred && local.packed >= u64::from(u32::MAX))
+    {
+        report(
+            scan,
+            local.at,
+            "a member has two sizes",
+            format!("{name}: {}/{} and {}/{}", central.packed, central.size, local.packed, local.size),
+        );
+    }
+    if local.crc != central.crc && !(deferred && local.crc == 0) {
+        report(scan, local.at, "a member has two check sums", name.clone());
+    }
+    if central.method == 0 && central.packed != central.size {
+        report(scan, central.at, "a stored member has two sizes", name.clone());
+    }
+    if central.flags & 0x1 != 0 || central.flags & 0x40 != 0 || central.flags & 0x20 != 0 || local.flags & 0x61 != 0 {
+        scan.find(
+            &rules::ARCHIVE_ENCRYPTED,
+            Suspicious,
+            central.at,
+            "a member is marked as encrypted or patched, which no model writer does and which some scanners skip",
+            printable(&name),
+            &[],
+        );
+    }
+}
+
+/// Reports overlaps, a prefix, a trailer and gaps; returns members found in the gaps.
+fn gaps<'a>(scan: &mut Scan<'a, '_>, zip: &mut Zip<'_, 'a>, regions: &mut [Region], no_directory: bool) -> Vec<Member> {
+    regions.sort_by_key(|r| (r.from, r.to));
+    let mut out = Vec::new();
+    let mut at = 0u64;
+    let mut searched = 0u64;
+    let mut previous_data = false;
+    let mut all: Vec<(u64, u64)> = Vec::new();
+    for r in regions.iter() {
+        if r.from > at {
+            all.push((at, r.from));
+        } else if r.from < at && r.data && previous_data {
+            report(scan, r.from, "two members share the same bytes", String::new());
+        }
+        if r.to > at {
+            at = r.to;
+            previous_data = r.data;
+        }
+    }
+    if at > zip.len {
+        report(scan, zip.len, "a member ends behind the end of the file", String::new());
+    }
+    if at < zip.len {
+        all.push((at, zip.len));
+    }
+    for (from, to) in all {
+        if searched > GAP_BYTES_MAX {
+            scan.incomplete("more bytes outside the members of a zip than the limit");
+            break;
+        }
+        searched += to - from;
+        let blank = is_blank(zip, from, to);
+        if blank && to - from <= 64 << 10 {
+            continue;
+        }
+        if from == 0 && !no_directory && !blank {
+            scan.find(
+                &rules::ZIP_PREFIX,
+                Suspicious,
+                0,
+                "other data stands before the archive",
+                format!("{to} bytes"),
+                &[],
+            );
+        } else if !no_directory && to - from > 24 && !blank {
+            let severity = if to == zip.len { Suspicious } else { Review };
+            scan.find(
+                &rules::ZIP_TAMPER,
+                severity,
+                from,
+                if to == zip.len {
+                    "other data stands behind the archive"
+                } else {
+                    "data between the members belongs to none of them"
+                },
+                format!("{} bytes", to - from),
+                &[],
+            );
+        }
+        let mut pos = from;
+        while let Some(found) = find_signature(zip, LOCAL, pos, to) {
+            if !scan.budget.work(1) {
+                scan.incomplete("the work budget is spent in a zip gap");
+                return out;
+            }
+            let Some((entry, data)) = zip.local(found) else {
+                pos = found + 4;
+                continue;
+            };
+            if entry.name.is_empty() || entry.method > 100 {
+                pos = found + 4;
+                continue;
+            }
+            if !no_directory {
+                report(scan, found, "a member stands in no directory", text(&entry.name));
+            }
+            let mut entry = entry;
+            if entry.packed == 0 && entry.flags & 8 != 0 {
+                let next = [LOCAL, CENTRAL, b"PK\x07\x08"]
+                    .iter()
+                    .filter_map(|s| find_signature(zip, s, data, to))
+                    .min()
+                    .unwrap_or(to);
+                entry.packed = next.saturating_sub(data);
+            }
+            pos = data.saturating_add(entry.packed).min(to).max(found + 30);
+            out.push(Member { name: text(&entry.name), entry, data, alternative: true });
+        }
+    }
+    if no_directory {
+        scan.find(
+            &rules::ZIP_TAMPER,
+            Suspicious,
+            0,
+            "the archive has no directory that leads to a member",
+            String::new(),
+            &[],
+        );
+    }
+    out
+}
+
+fn is_blank(zip: &mut Zip<'_, '_>, from: u64, to: u64) -> bool {
+    let mut at = from;
+    while at < to {
+        let n = usize::try_from((to - at).min(32 << 10)).unwrap_or(0);
+        let part = zip.window.upto(at, n);
+        if part.is_empty() {
+            return true;
+        }
+        if part.iter().any(|&b| b != 0) {
+            return false;
+        }
+        at += part.len() as u64;
+    }
+    true
+}
+
+fn find_signature(zip: &mut Zip<'_, '_>, signature: &[u8; 4], from: u64, to: u64) -> Option<u64> {
+    let mut at = from;
+    while at + 4 <= to {
+        let n = usize::try_from((to - at).min(64 << 10)).unwrap_or(0);
+        let part = zip.window.upto(at, n);
+        if part.len() < 4 {
+            return None;
+        }
+        if let Some(i) = memchr::memmem::find(part, signature) {
+            return Some(at + i as u64);
+        }
+        at += (part.len() - 3) as u64;
+    }
+    None
+}
+
+/// A member as one view sees it.
+struct Member {
+    name: String,
+    entry: Entry,
+    data: u64,
+    alternative: bool,
+}
+
+/// True for the raw storages of a PyTorch archive, which no loader interprets.
+fn is_storage(name: &str) -> bool {
+    let mut parts = name.rsplit('/');
+    let (Some(last), Some(folder)) = (parts.next(), parts.next()) else { return false };
+    folder == "data" && !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit())
+        || folder == "constants" && !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn queue<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, members: Vec<Member>) {
+    let has = |tail: &str| members.iter().any(|m| m.name == tail || m.name.ends_with(&format!("/{tail}")));
+    let torch = has("data.pkl") && (has("version") || has("byteorder") || members.iter().any(|m| is_storage(&m.name)))
+        || has("data.pkl")
+            && members.iter().filter(|m| m.name.ends_with("data.pkl")).count() >= 1
+            && members.iter().all(|m| !m.name.ends_with(".json"));
+    let script = torch && has("constants.pkl");
+    let format = if script {
+        "torchscript"
+    } else if torch {
+        "torch-zip"
+    } else if has("schema.json") && members.iter().any(|m| m.name == "schema.json") {
+        "skops"
+    } else if has("config.json") && (has("model.weights.h5") || has("metadata.json") || has("model.weights.npz")) {
+        "keras-zip"
+    } else if !members.is_empty() && members.iter().all(|m| m.name.ends_with(".npy")) {
+        "npz"
+    } else {
+        "zip"
+    };
+    scan.format(format);
+    let storages = torch.then(|| {
+        let mut map = HashMap::new();
+        for m in &members {
+            if let Some((_, key)) = m.name.rsplit_once("data/").or_else(|| m.name.rsplit_once("constants/")) {
+                map.insert(key.to_owned(), m.entry.size);
+            }
+        }
+        Rc::new(map)
+    });
+    for m in members {
+        check_name(scan, &m);
+        if m.name.ends_with('/') && m.entry.packed == 0 {
+            continue;
+        }
+        if torch && is_storage(&m.name) && m.entry.method == 0 {
+            continue;
+        }
+        let source = job.source.sub(m.data, m.entry.packed);
+        let hint = if torch && m.name.ends_with(".pkl") { Hint::TorchPickle } else { Hint::Member };
+        let (packing, source) = match m.entry.method {
+            0 => (Packing::Plain, source),
+            8 => (Packing::Codec(Codec::Deflate), source),
+            12 => (Packing::Codec(Codec::Bzip2), source),
+            14 => (Packing::Codec(Codec::ZipLzma), source),
+            93 | 20 => (Packing::Codec(Codec::Zstd), source),
+            95 => (Packing::Codec(Codec::Xz), source),
+            other => {
+                scan.find(
+                    &rules::ZIP_TAMPER,
+                    Suspicious,
+                    m.entry.at,
+                    "a member has a compression method that no model writer uses",
+                    printable(&format!("{}: method {other}", m.name)),
+                    &[],
+                );
+                scan.incomplete(format!("zip method {other} is not known"));
+                // A reader that ignores the method sees the bytes as they are, or deflated.
+                scan.enqueue(
+                    job,
+                    Child::packed(format!("{}#deflated", m.name), source.clone(), Hint::Guess, Codec::Deflate),
+                );
+                (Packing::Plain, source)
+            }
+        };
+        let name = if m.alternative { format!("{}#local", m.name) } else { m.name.clone() };
+        let promise = (!m.alternative).then_some((m.entry.size, m.entry.crc));
+        scan.enqueue(job, Child { name, source, hint, packing, promise, storages: storages.clone() });
+    }
+}
+
+fn check_name(scan: &mut Scan<'_, '_>, m: &Member) {
+    if let Some(why) = escapes(&m.name) {
+        scan.find(
+            &rules::ARCHIVE_SLIP,
+            ArtifactSeverity::Dangerous,
+            m.entry.at,
+            format!("a member name is {why}"),
+            printable(&m.name),
+            &[],
+        );
+    }
+    if m.name.contains('\0') {
+        report(scan, m.entry.at, "a member name holds a NUL: readers cut it at different places", m.name.clone());
+    }
+    if m.entry.mode & 0o170_000 == 0o120_000 {
+        scan.find(&rules::ARCHIVE_LINK, Suspicious, m.entry.at, "a member is a symbolic link", printable(&m.name), &[]);
+    }
+}

@@ -1,0 +1,349 @@
+//! What a part is, by content: every reader whose magic matches runs.
+
+use crate::container::stream::{self, Codec, Ending};
+use crate::container::{sevenz, tar, torch, zip};
+use crate::format::{
+    code, flatbuffer, gguf, hdf5, json_model, npy, onnx, rds, safetensors, skops, template, tensorflow, xml,
+};
+use crate::pickle::{self, Setting};
+use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
+use crate::rules;
+use crate::scan::{Child, Hint, Job, Packing, Scan};
+use crate::source::Source;
+
+/// Bytes at the beginning that magics are looked for in.
+const HEAD_BYTES: usize = 4096;
+
+/// Unpacks the part if needed and hands it to every reader whose magic matches.
+pub(crate) fn dispatch<'a>(scan: &mut Scan<'a, '_>, mut job: Job<'a>) {
+    if !unpack(scan, &mut job) {
+        return;
+    }
+    scan.offer(&job);
+    let head = job.source.bytes(0, HEAD_BYTES);
+    if head.is_empty() {
+        scan.format("empty");
+        return;
+    }
+    let name = job.file_name(scan).to_owned();
+    containers(scan, &job, &head, &name);
+    let pickled = pickles(scan, &job, &head);
+    formats(scan, &job, &head, &name);
+    mismatch(scan, &job, &name, pickled);
+}
+
+/// Archives and compressed streams.
+fn containers<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, head: &[u8], name: &str) {
+    if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") || zip::has_end_record(&job.source) {
+        zip::scan_zip(scan, job);
+    }
+    if tar::looks_like(head) {
+        tar::scan_tar(scan, job);
+    }
+    if head.starts_with(b"7z\xbc\xaf\x27\x1c") {
+        sevenz::scan_7z(scan, job);
+    }
+    if head.starts_with(b"ZF") && head.len() > 24 && head[2..].starts_with(b"0x") {
+        // joblib before 0.10: a length in hex, then zlib.
+        let at = if head.get(21) == Some(&0x78) { 21 } else { 22 };
+        scan.format("joblib-zf");
+        scan.enqueue(job, Child::packed("content", job.source.sub(at, u64::MAX), job.hint, Codec::Zlib));
+    }
+    if let Some(codec) = codec_of(head) {
+        scan.format(codec.as_str());
+        let inner = name.rsplit_once('.').map_or("content".to_owned(), |(stem, _)| stem.to_owned());
+        let hint = if codec == Codec::Zlib && job.hint == Hint::Member && !name.ends_with(".z") {
+            Hint::Guess
+        } else {
+            job.hint
+        };
+        // A file that merely begins like zlib may be raw data; what it says when it is whole counts all the same.
+        scan.enqueue(
+            job,
+            Child::packed(inner, job.source.clone(), if codec == Codec::Zlib { hint } else { job.hint }, codec),
+        );
+    }
+}
+
+/// Everything that an unpickler would read.
+fn pickles<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, head: &[u8]) -> bool {
+    if torch::is_legacy(head) {
+        torch::scan_legacy(scan, job);
+        return true;
+    }
+    if head.starts_with(b"\x93NUMPY") {
+        npy::scan_npy(scan, job);
+        return false;
+    }
+    if matches!(job.hint, Hint::Pickle | Hint::TorchPickle)
+        && codec_of(head).is_none()
+        && !head.starts_with(b"PK\x03\x04")
+        || pickle::looks_like_pickle(head)
+    {
+        scan_as_pickle(scan, job);
+        return true;
+    }
+    false
+}
+
+/// Model formats that are not pickles.
+fn formats(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u8], name: &str) {
+    if head.starts_with(b"GGUF") {
+        gguf::scan_gguf(scan, job);
+    }
+    if safetensors::looks_like(head, job.source.len()) {
+        safetensors::scan_safetensors(scan, job, head);
+    }
+    if let Some(base) = hdf5::signature_at(&job.source) {
+        hdf5::scan_hdf5(scan, job, base);
+    }
+    if head.get(4..8) == Some(b"TFL3") {
+        flatbuffer::scan_tflite(scan, job);
+    }
+    if head.get(4..8).is_some_and(|m| m.starts_with(b"ET") && m[2].is_ascii_digit()) {
+        scan.format("executorch");
+    }
+    if head.starts_with(b"ptrt") || head.starts_with(b"ftrt") {
+        scan.format("tensorrt");
+        scan.find(
+            &rules::NATIVE_ENGINE,
+            Review,
+            0,
+            "a compiled engine: what it does cannot be read",
+            String::new(),
+            &[],
+        );
+    }
+    if rds::looks_like(head) {
+        rds::scan_rds(scan, job, head);
+    }
+    if xml::decoded(head).is_some() {
+        xml::scan_xml(scan, job);
+    }
+    if job.hint == Hint::Guess {
+        code::scan_marshal(scan, job, head);
+        code::scan_member(scan, job, head, name);
+        return;
+    }
+    if name.ends_with(".py")
+        && (job.member.contains("/code/") || job.member.starts_with("code/"))
+        && scan.inside(job, "torchscript")
+    {
+        code::scan_torchscript(scan, job);
+        return;
+    }
+    let script = code::scan_member(scan, job, head, name);
+    if name == "schema.json" && scan.inside(job, "skops") {
+        skops::scan_schema(scan, job);
+    } else if json_model::looks_like_json(head) {
+        json_model::scan_json(scan, job, name);
+    } else if !script {
+        text(scan, job, head, name);
+    }
+    if onnx::looks_like(job, head) {
+        onnx::scan_onnx(scan, job);
+    } else if matches!(head.first(), Some(0x08 | 0x0a | 0x12)) {
+        tensorflow::scan_tensorflow(scan, job);
+    }
+}
+
+/// Templates and other text: Jinja files, YAML beside a model.
+fn text(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u8], name: &str) {
+    if job.source.len() > scan.config.text_bytes_max || head.iter().any(|b| *b < 9 || (14..27).contains(b)) {
+        return;
+    }
+    let Some(bytes) = job.source.whole(scan.config.text_bytes_max) else { return };
+    let Ok(text) = std::str::from_utf8(&bytes) else { return };
+    scan.format("text");
+    if template::is_template(text) && !name.ends_with(".py") {
+        scan.format("template");
+        template::check(scan, text, 0, "the template");
+    }
+    if name.ends_with(".yaml") || name.ends_with(".yml") {
+        for tag in ["!!python/object", "!!python/name", "!!python/module", "!python/object"] {
+            if let Some(at) = text.find(tag) {
+                let shown: String = text[at..].chars().take(120).collect();
+                scan.find(
+                    &rules::EMBEDDED_CODE,
+                    Dangerous,
+                    at as u64,
+                    "a YAML tag makes the loader call Python",
+                    shown,
+                    &[],
+                );
+            }
+        }
+    }
+}
+
+/// Formats that hold data only, by their usual ending; a pickle or archive under such a name means to be overlooked.
+fn mismatch(scan: &mut Scan<'_, '_>, job: &Job<'_>, name: &str, pickled: bool) {
+    if job.hint != Hint::Member {
+        return;
+    }
+    let ending = name.rsplit_once('.').map_or(String::new(), |(_, e)| e.to_ascii_lowercase());
+    let data_only = matches!(
+        ending.as_str(),
+        "safetensors"
+            | "gguf"
+            | "onnx"
+            | "h5"
+            | "hdf5"
+            | "keras"
+            | "npy"
+            | "npz"
+            | "json"
+            | "txt"
+            | "png"
+            | "jpg"
+            | "jpeg"
+            | "gif"
+            | "csv"
+            | "md"
+            | "tflite"
+            | "pb"
+            | "yaml"
+            | "yml"
+            | "xml"
+            | "pmml"
+            | "ubj"
+    );
+    if data_only && pickled {
+        scan.find(
+            &rules::EXTENSION_MISMATCH,
+            Suspicious,
+            0,
+            format!("is a pickle although its name ends in .{ending}"),
+            String::new(),
+            &[],
+        );
+    }
+}
+
+fn scan_as_pickle<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
+    scan.format("pickle");
+    let setting = match job.hint {
+        Hint::TorchPickle => Setting::Torch,
+        Hint::Guess => Setting::Guess,
+        Hint::Member | Hint::Pickle => Setting::Alone,
+    };
+    let facts = pickle::scan_pickle(scan, job, 0, setting);
+    if let Some(there) = &job.storages {
+        torch::check_storages(scan, &facts.storages, there);
+    }
+}
+
+/// Decodes the part in place; false when nothing is left to look at.
+fn unpack<'a>(scan: &mut Scan<'a, '_>, job: &mut Job<'a>) -> bool {
+    match job.packing {
+        Packing::Plain => {}
+        Packing::Text(quoted) => {
+            let Some(raw) = job.source.whole(scan.config.text_bytes_max) else { return false };
+            let raw = if quoted { pickle::unquote(&raw) } else { raw };
+            let Some(bytes) = pickle::decode_encoded(&raw) else { return false };
+            job.source = Source::owned(bytes);
+        }
+        packed @ (Packing::Codec(_) | Packing::SevenZip(_)) => {
+            let what = match packed {
+                Packing::Codec(c) => c.as_str(),
+                _ => "7z",
+            };
+            let Some(decoded) = stream::unpack(packed, &job.source, scan.config, &scan.budget) else { return false };
+            let guess = job.hint == Hint::Guess;
+            match decoded.ending {
+                Ending::Whole => {}
+                Ending::Bomb => {
+                    let evidence =
+                        format!("{what}: {} bytes in, more than {} out", job.source.len(), decoded.source.len());
+                    scan.find(
+                        &rules::ARCHIVE_BOMB,
+                        Suspicious,
+                        0,
+                        "expands to far more bytes than any model would",
+                        evidence,
+                        &[],
+                    );
+                    scan.incomplete("a decompression bomb was not followed to its end");
+                }
+                Ending::Spent => scan.incomplete("the budget for decompressed bytes is spent"),
+                Ending::Damaged if guess => return false,
+                Ending::Damaged => {
+                    scan.find(
+                        &rules::LAYOUT,
+                        Review,
+                        0,
+                        format!("the {what} data is damaged or cut"),
+                        String::new(),
+                        &[],
+                    );
+                    scan.incomplete(format!("{what} data is damaged"));
+                }
+            }
+            job.source = decoded.source;
+        }
+    }
+    scan.size(job.source.len());
+    if let Some((size, crc)) = job.promise
+        && job.depth <= scan.config.depth_max
+    {
+        if size != job.source.len() {
+            scan.find(
+                &rules::ZIP_TAMPER,
+                Suspicious,
+                0,
+                "a member is not as long as its directory says",
+                format!("{size} promised, {} found", job.source.len()),
+                &[],
+            );
+        } else if size <= scan.config.buffer_bytes_max && crc32(&job.source) != crc {
+            scan.find(&rules::ZIP_BAD_CRC, Suspicious, 0, "a member does not match its check sum", String::new(), &[]);
+        }
+    }
+    true
+}
+
+fn crc32(source: &Source<'_>) -> u32 {
+    let mut h = crc32fast::Hasher::new();
+    if let Some(m) = source.memory() {
+        h.update(m);
+        return h.finalize();
+    }
+    let mut at = 0;
+    let mut buf = vec![0u8; 64 << 10];
+    loop {
+        let n = source.read_at(at, &mut buf);
+        if n == 0 {
+            return h.finalize();
+        }
+        h.update(&buf[..n]);
+        at += n as u64;
+    }
+}
+
+/// The codec whose magic `head` begins with.
+pub(crate) fn codec_of(head: &[u8]) -> Option<Codec> {
+    Some(match head {
+        [0x1f, 0x8b, 8, ..] => Codec::Gzip,
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..] => Codec::Bzip2,
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Codec::Xz,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Codec::Zstd,
+        [0x04, 0x22, 0x4d, 0x18, ..] => Codec::Lz4,
+        // LZMA alone has no magic: usual properties, a dictionary that is a power of two, a sane or unknown length.
+        [0x5d, 0, 0, d, e, rest @ ..] if lzma_alone(*d, *e, rest) => Codec::Lzma,
+        // zlib: 32 KiB window, a check value that fits, a first block of a known type.
+        [0x78, flg @ (0x01 | 0x5e | 0x9c | 0xda), b, ..]
+            if (0x7800 + u32::from(*flg)) % 31 == 0 && (b >> 1) & 3 != 3 =>
+        {
+            Codec::Zlib
+        }
+        _ => return None,
+    })
+}
+
+fn lzma_alone(d: u8, e: u8, rest: &[u8]) -> bool {
+    let Some(size) = rest.get(..8).and_then(|b| <[u8; 8]>::try_from(b).ok()).map(u64::from_le_bytes) else {
+        return false;
+    };
+    let dictionary = u32::from(d) | (u32::from(e) << 8);
+    (dictionary.is_power_of_two() || (dictionary / 3).is_power_of_two()) && (size == u64::MAX || size < 1 << 40)
+}

@@ -1,0 +1,255 @@
+//! Bytes to read from: memory, a file read in windows, or a decompressed stream that is read forward.
+//!
+//! Nothing here maps memory or unpacks to disk. A [`Source`] is a cheap handle on a part of its store.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::rc::Rc;
+
+use crate::container::stream::ForwardStream;
+
+/// Where bytes come from.
+pub(crate) enum Store<'a> {
+    /// The caller's memory.
+    Borrowed(&'a [u8]),
+    /// A decompressed or assembled part.
+    Owned(Vec<u8>),
+    /// A file, read by position.
+    File(File),
+    /// A decompressed stream too large to hold.
+    Stream(RefCell<ForwardStream<'a>>),
+}
+
+/// A part of a store.
+#[derive(Clone)]
+pub(crate) struct Source<'a> {
+    store: Rc<Store<'a>>,
+    start: u64,
+    len: u64,
+}
+
+impl<'a> Source<'a> {
+    /// Over the caller's bytes.
+    pub(crate) fn borrowed(bytes: &'a [u8]) -> Self {
+        Self { start: 0, len: bytes.len() as u64, store: Rc::new(Store::Borrowed(bytes)) }
+    }
+
+    /// Over bytes made by the scanner.
+    pub(crate) fn owned(bytes: Vec<u8>) -> Self {
+        Self { start: 0, len: bytes.len() as u64, store: Rc::new(Store::Owned(bytes)) }
+    }
+
+    /// Over an open file of `len` bytes.
+    pub(crate) fn file(file: File, len: u64) -> Self {
+        Self { start: 0, len, store: Rc::new(Store::File(file)) }
+    }
+
+    /// Over a stream of `len` decompressed bytes.
+    pub(crate) fn stream(stream: ForwardStream<'a>, len: u64) -> Self {
+        Self { start: 0, len, store: Rc::new(Store::Stream(RefCell::new(stream))) }
+    }
+
+    /// Length in bytes.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// The part `[at, at + len)`, cut to what is there.
+    pub(crate) fn sub(&self, at: u64, len: u64) -> Self {
+        let at = at.min(self.len);
+        let len = len.min(self.len - at);
+        Self { store: Rc::clone(&self.store), start: self.start + at, len }
+    }
+
+    /// All of it as one slice, when it is in memory.
+    pub(crate) fn memory(&self) -> Option<&[u8]> {
+        let all: &[u8] = match &*self.store {
+            Store::Borrowed(b) => b,
+            Store::Owned(v) => v,
+            Store::File(_) | Store::Stream(_) => return None,
+        };
+        let start = usize::try_from(self.start).ok()?;
+        all.get(start..start + usize::try_from(self.len).ok()?)
+    }
+
+    /// Fills `buf` from `at`; returns how many bytes there were. A read error reads as the end.
+    pub(crate) fn read_at(&self, at: u64, buf: &mut [u8]) -> usize {
+        if at >= self.len {
+            return 0;
+        }
+        let want = usize::try_from((self.len - at).min(buf.len() as u64)).unwrap_or(0);
+        let buf = &mut buf[..want];
+        if let Some(all) = self.memory() {
+            let at = usize::try_from(at).unwrap_or(usize::MAX);
+            let Some(part) = all.get(at..at + want) else { return 0 };
+            buf.copy_from_slice(part);
+            return want;
+        }
+        match &*self.store {
+            Store::File(file) => read_file_at(file, self.start + at, buf),
+            Store::Stream(stream) => stream.borrow_mut().read_at(self.start + at, buf),
+            Store::Borrowed(_) | Store::Owned(_) => 0,
+        }
+    }
+
+    /// Up to `len` bytes from `at`, as a vector; `len` must already be limited by the caller.
+    pub(crate) fn bytes(&self, at: u64, len: usize) -> Vec<u8> {
+        let there = usize::try_from(self.len.saturating_sub(at).min(len as u64)).unwrap_or(0);
+        let mut v = vec![0; there];
+        let n = self.read_at(at, &mut v);
+        v.truncate(n);
+        v
+    }
+
+    /// All of it as a vector, or `None` when it is longer than `max`.
+    pub(crate) fn whole(&self, max: u64) -> Option<Vec<u8>> {
+        (self.len <= max).then(|| self.bytes(0, usize::try_from(self.len).unwrap_or(0)))
+    }
+
+    /// A forward reader over all of it.
+    pub(crate) fn reader(&self) -> SourceReader<'a> {
+        SourceReader { source: self.clone(), at: 0 }
+    }
+}
+
+#[cfg(unix)]
+fn read_file_at(file: &File, at: u64, buf: &mut [u8]) -> usize {
+    use std::os::unix::fs::FileExt;
+    let mut n = 0;
+    while n < buf.len() {
+        match file.read_at(&mut buf[n..], at + n as u64) {
+            Ok(0) | Err(_) => break,
+            Ok(k) => n += k,
+        }
+    }
+    n
+}
+
+#[cfg(not(unix))]
+fn read_file_at(mut file: &File, at: u64, buf: &mut [u8]) -> usize {
+    use std::io::{Read, Seek, SeekFrom};
+    if file.seek(SeekFrom::Start(at)).is_err() {
+        return 0;
+    }
+    let mut n = 0;
+    while n < buf.len() {
+        match file.read(&mut buf[n..]) {
+            Ok(0) | Err(_) => break,
+            Ok(k) => n += k,
+        }
+    }
+    n
+}
+
+/// Reads a source from its start; what decoders are fed with.
+pub(crate) struct SourceReader<'a> {
+    source: Source<'a>,
+    at: u64,
+}
+
+impl std::io::Read for SourceReader<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.source.read_at(self.at, buf);
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+/// How many bytes a window over a file or stream holds.
+const WINDOW_BYTES: usize = 256 << 10;
+
+/// Random access with a window of [`WINDOW_BYTES`]; over memory it is the slice itself.
+pub(crate) struct Window<'s, 'a> {
+    source: &'s Source<'a>,
+    memory: Option<&'s [u8]>,
+    base: u64,
+    buf: Vec<u8>,
+}
+
+impl<'s, 'a> Window<'s, 'a> {
+    /// Over `source`.
+    pub(crate) fn new(source: &'s Source<'a>) -> Self {
+        Self { source, memory: source.memory(), base: 0, buf: Vec::new() }
+    }
+
+    /// The source below.
+    pub(crate) fn source(&self) -> &'s Source<'a> {
+        self.source
+    }
+
+    /// Exactly `n` bytes at `at`, `n` ≤ 256 KiB; `None` past the end.
+    #[inline]
+    pub(crate) fn exact(&mut self, at: u64, n: usize) -> Option<&[u8]> {
+        let got = self.upto(at, n);
+        (got.len() == n).then_some(got)
+    }
+
+    /// One byte.
+    #[inline]
+    pub(crate) fn byte(&mut self, at: u64) -> Option<u8> {
+        if let Some(m) = self.memory {
+            return m.get(at as usize).copied();
+        }
+        let i = usize::try_from(at.wrapping_sub(self.base)).unwrap_or(usize::MAX);
+        if let Some(b) = self.buf.get(i) {
+            return Some(*b);
+        }
+        self.upto(at, 1).first().copied()
+    }
+
+    /// Up to `n` bytes at `at`, fewer only at the end; `n` ≤ 256 KiB.
+    #[inline]
+    pub(crate) fn upto(&mut self, at: u64, n: usize) -> &[u8] {
+        if let Some(m) = self.memory {
+            let from = usize::try_from(at).unwrap_or(usize::MAX).min(m.len());
+            let to = from.saturating_add(n).min(m.len());
+            return &m[from..to];
+        }
+        self.windowed(at, n)
+    }
+
+    #[inline]
+    fn windowed(&mut self, at: u64, n: usize) -> &[u8] {
+        let i = usize::try_from(at.wrapping_sub(self.base)).unwrap_or(usize::MAX);
+        if i.checked_add(n).is_some_and(|end| end <= self.buf.len()) {
+            return &self.buf[i..i + n];
+        }
+        self.refill(at, n)
+    }
+
+    #[cold]
+    fn refill(&mut self, at: u64, n: usize) -> &[u8] {
+        let n = n.min(WINDOW_BYTES);
+        let inside = at >= self.base && at + n as u64 <= self.base + self.buf.len() as u64;
+        let at_end = at >= self.base
+            && self.base + self.buf.len() as u64 == self.source.len()
+            && at <= self.base + self.buf.len() as u64;
+        if !inside && (!at_end || self.buf.is_empty()) {
+            self.buf.resize(WINDOW_BYTES, 0);
+            let got = self.source.read_at(at, &mut self.buf);
+            self.buf.truncate(got);
+            self.base = at;
+        }
+        let from = usize::try_from(at - self.base).unwrap_or(usize::MAX).min(self.buf.len());
+        let to = (from + n).min(self.buf.len());
+        &self.buf[from..to]
+    }
+
+    /// Where the next `needle` at or after `at` is, looking at no more than `max` bytes.
+    pub(crate) fn find(&mut self, needle: u8, at: u64, max: u64) -> Option<u64> {
+        let mut pos = at;
+        let end = at.saturating_add(max).min(self.source.len());
+        while pos < end {
+            let want = usize::try_from((end - pos).min(16 << 10)).unwrap_or(0);
+            let part = self.upto(pos, want);
+            if part.is_empty() {
+                return None;
+            }
+            if let Some(i) = memchr::memchr(needle, part) {
+                return Some(pos + i as u64);
+            }
+            pos += part.len() as u64;
+        }
+        None
+    }
+}

@@ -1,0 +1,296 @@
+//! The command line: names are the field's, and stable.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::output::Format;
+
+/// Defends AI systems: a gateway before models, a gate inside the pipeline, a response engine behind the alerts.
+#[derive(Debug, Parser)]
+#[command(name = "casemate", version, propagate_version = true, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// Output for people, for programs, or as SARIF where findings are the result
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Configuration file
+    #[arg(long, global = true, env = "CASEMATE_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run gateway, response and console in one process
+    Up(UpArgs),
+    /// Run the gateway
+    Gateway,
+    /// Run the response engine
+    Respond,
+    /// Run the console
+    Console,
+    /// Security checkpoints inside the ML pipeline
+    #[command(subcommand)]
+    Gate(GateCommand),
+    /// Scan model files, data, source trees, documents and git history
+    Scan(ScanArgs),
+    /// Detect PII, secrets, injection and toxicity in JSON lines
+    Detect(DetectArgs),
+    /// The detection rules
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// API keys of the gateway
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Playbooks: check, convert
+    #[command(subcommand)]
+    Playbook(PlaybookCommand),
+    /// Cases from the terminal
+    #[command(subcommand)]
+    Case(CaseCommand),
+    /// The audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Write a commented configuration file
+    Init(InitArgs),
+    /// Check the configuration file
+    Check,
+    /// Test every configured dependency and say what to do
+    Doctor,
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// Add a built-in model server and play the scripted demonstration
+    #[arg(long)]
+    pub(crate) demo: bool,
+    /// Play once, approve by API, print a line per scene, and exit non-zero if any differs
+    #[arg(long, requires = "demo")]
+    pub(crate) exit: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StageArg {
+    Ingest,
+    Train,
+    Build,
+    Deploy,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GateCommand {
+    /// Check files at a stage; exit 0 allow, 20 block, 30 incomplete when configured
+    Run(GateRunArgs),
+    /// List the checks and the stages that they run at
+    Checks,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GateRunArgs {
+    /// Files to check
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Stage of the pipeline
+    #[arg(long, value_enum)]
+    pub(crate) stage: StageArg,
+    /// The gate's own configuration (modes, thresholds, exemptions)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) gate: Option<PathBuf>,
+    /// Model version that the files are of, as name@version
+    #[arg(long, value_name = "NAME@VERSION")]
+    pub(crate) version_of: Option<String>,
+    /// Also write SARIF to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sarif: Option<PathBuf>,
+    /// Exit 10 when the verdict is a warning
+    #[arg(long)]
+    pub(crate) warn_exit: bool,
+    /// Tell the response engine about a block, through the store of --config
+    #[arg(long)]
+    pub(crate) report: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    Pii,
+    Secrets,
+    Injection,
+    Toxicity,
+    Models,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScanArgs {
+    /// Files and folders
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// What to look for
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["models"])]
+    pub(crate) kinds: Vec<Kind>,
+    /// Show what was inside what
+    #[arg(long)]
+    pub(crate) tree: bool,
+    /// Also walk the git history of a repository
+    #[arg(long)]
+    pub(crate) history: bool,
+    /// Also read what .gitignore and its kin name
+    #[arg(long)]
+    pub(crate) no_ignore: bool,
+    /// File with the key of the fingerprints; made if it is not there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fingerprint_key: Option<PathBuf>,
+    /// Findings in this file are known and not shown again
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Write the findings of this scan as a baseline
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write_baseline: Option<PathBuf>,
+    /// Exit 30 when something could not be scanned
+    #[arg(long)]
+    pub(crate) incomplete_exit: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ChannelArg {
+    Chat,
+    Document,
+    Tool,
+    Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DetectArgs {
+    /// JSON lines with `id` and `text`; - for standard input
+    pub(crate) file: PathBuf,
+    /// What to look for
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["pii", "secrets"])]
+    pub(crate) kinds: Vec<Kind>,
+    /// Where the text comes from
+    #[arg(long, value_enum, default_value = "chat")]
+    pub(crate) channel: ChannelArg,
+    /// Findings below this score are left out
+    #[arg(long, value_name = "S")]
+    pub(crate) min_score: Option<f32>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// List the rules
+    List,
+    /// Run every rule's examples and counterexamples, or those of a file
+    Test {
+        /// A rule file of your own
+        file: Option<PathBuf>,
+    },
+    /// Explain a rule, or why a text matches
+    Explain {
+        /// Rule id
+        rule: String,
+        /// Text to try it on
+        text: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key; it is shown once
+    Create(KeyCreateArgs),
+    /// List the keys
+    List,
+    /// Revoke a key
+    Revoke {
+        /// The key's public id
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyCreateArgs {
+    /// What people call it
+    #[arg(long)]
+    pub(crate) name: String,
+    /// Whose it is
+    #[arg(long, default_value = "default")]
+    pub(crate) tenant: String,
+    /// Which tier's limits and checks apply
+    #[arg(long, default_value = "default")]
+    pub(crate) tier: String,
+    /// Model patterns that it may use; all when left out
+    #[arg(long = "model", value_name = "PATTERN")]
+    pub(crate) models: Vec<String>,
+    /// Days until it ends by itself
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) expires_days: Option<u32>,
+    /// A honeypot: any use is an incident
+    #[arg(long)]
+    pub(crate) decoy: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlaybookCommand {
+    /// Check playbooks: syntax, meaning, ids
+    Lint {
+        /// YAML or CACAO JSON files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// CACAO JSON to YAML
+    Import {
+        /// CACAO JSON file
+        file: PathBuf,
+    },
+    /// YAML to CACAO JSON
+    Export {
+        /// YAML file
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CaseCommand {
+    /// List cases
+    List,
+    /// One case with its timeline
+    Show {
+        /// Case id
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Walk the hash chain and say where it breaks
+    Verify,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// Where to write
+    #[arg(default_value = "casemate.yaml")]
+    pub(crate) path: PathBuf,
+    /// Replace a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,43 @@
+//! One file for each command. Each turns arguments into calls of the crates that do the work, and their results into
+//! output and an exit code; nothing is decided here.
+
+mod audit;
+mod case;
+mod check;
+mod completions;
+mod detect;
+mod doctor;
+mod gate;
+mod init;
+mod key;
+mod playbook;
+mod post;
+mod rules;
+mod scan;
+mod up;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Done;
+
+/// Runs the command.
+pub(crate) fn run(cli: Cli) -> Done {
+    let global = cli.global;
+    match cli.command {
+        Command::Up(args) => up::run(&global, &args),
+        Command::Gateway => post::run(&global, post::Post::Gateway),
+        Command::Respond => post::run(&global, post::Post::Respond),
+        Command::Console => post::run(&global, post::Post::Console),
+        Command::Gate(command) => gate::run(&global, command),
+        Command::Scan(args) => scan::run(&global, &args),
+        Command::Detect(args) => detect::run(&args),
+        Command::Rules(command) => rules::run(&global, command),
+        Command::Key(command) => key::run(&global, command),
+        Command::Playbook(command) => playbook::run(&global, command),
+        Command::Case(command) => case::run(&global, command),
+        Command::Audit(command) => audit::run(&global, command),
+        Command::Init(args) => init::run(&global, &args),
+        Command::Check => check::run(&global),
+        Command::Doctor => doctor::run(&global),
+        Command::Completions { shell } => completions::run(shell),
+    }
+}

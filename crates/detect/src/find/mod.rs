@@ -1,0 +1,14 @@
+//! Recognisers whose grammar is no mask: addresses, telephone numbers, IBANs, phrases. Each looks only near its anchor.
+
+mod email;
+mod iban;
+mod net;
+mod phone;
+mod phrase;
+mod url;
+
+pub(crate) use email::email;
+pub(crate) use iban::iban;
+pub(crate) use net::{hex_groups, ipv4};
+pub(crate) use phone::phone;
+pub(crate) use url::url;

@@ -1,0 +1,246 @@
+//! Names and the values assigned to them: `API_KEY = "…"`, `"token": "…"`, `--password …`, `setProperty("key", "…")`,
+//! `<password>…</password>`, without knowing the language.
+
+use crate::{
+    bytes::{ALNUM, ByteSet, WORD},
+    limits::ASSIGN_GAP_MAX,
+};
+
+/// Longest name.
+const NAME_MAX: usize = 64;
+/// Longest value.
+const VALUE_MAX: usize = 1_500;
+/// Farthest closing quote.
+const QUOTED_MAX: usize = 200;
+
+/// What may stand between a name and its value.
+const GAP: ByteSet = ByteSet::of(b" \t\r\n\"'=:,()>|?!`\\{}[]&~+;_-");
+/// What ends a value without quotes.
+const STOP: ByteSet = ByteSet::of(b" \t\r\n\"'`,;<>(){}[]|&\\");
+/// What ends a value in quotes.
+const LINE: ByteSet = ByteSet::of(b"\r\n\0");
+
+/// Words between a name and its value that are no value.
+const FILLERS: &[&[u8]] = &[
+    b"access",
+    b"account",
+    b"admin",
+    b"and",
+    b"api",
+    b"apikey",
+    b"app",
+    b"application",
+    b"as",
+    b"auth",
+    b"authorization",
+    b"basic",
+    b"bearer",
+    b"char",
+    b"client",
+    b"const",
+    b"cred",
+    b"credential",
+    b"credentials",
+    b"default",
+    b"dev",
+    b"else",
+    b"env",
+    b"environ",
+    b"export",
+    b"final",
+    b"for",
+    b"header",
+    b"id",
+    b"is",
+    b"key",
+    b"keys",
+    b"let",
+    b"login",
+    b"name",
+    b"new",
+    b"or",
+    b"pass",
+    b"passwd",
+    b"password",
+    b"pat",
+    b"personal",
+    b"pk",
+    b"private",
+    b"prod",
+    b"production",
+    b"project",
+    b"public",
+    b"pw",
+    b"pwd",
+    b"read",
+    b"rest",
+    b"secret",
+    b"secretkey",
+    b"server",
+    b"service",
+    b"set",
+    b"sk",
+    b"static",
+    b"std",
+    b"str",
+    b"string",
+    b"test",
+    b"text",
+    b"the",
+    b"to",
+    b"tok",
+    b"token",
+    b"tokens",
+    b"user",
+    b"username",
+    b"val",
+    b"value",
+    b"var",
+    b"was",
+    b"with",
+    b"write",
+    b"x",
+    b"v1",
+    b"v2",
+    b"v3",
+    b"value:",
+];
+
+/// A value and how it was assigned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Assigned {
+    /// The whole name that the word is part of.
+    pub(crate) name: (usize, usize),
+    pub(crate) value: (usize, usize),
+    /// In quotes.
+    pub(crate) quoted: bool,
+    /// With `=`, `:`, `=>` or `,` between.
+    pub(crate) operator: bool,
+    /// The value ends in `(` or `[`: a call.
+    pub(crate) call: bool,
+    /// Words passed over between name and value.
+    pub(crate) fillers: u8,
+}
+
+/// The value assigned to the name that has a word at `start..end`.
+pub(crate) fn value_after(bytes: &[u8], start: usize, end: usize) -> Option<Assigned> {
+    let dotted = ByteSet::of(b"_-.").range(b'a', b'z').range(b'A', b'Z').range(b'0', b'9');
+    let name_start = dotted.run_start(bytes, start, NAME_MAX);
+    let name_end = dotted.run_end(bytes, end, NAME_MAX);
+    if let Some(tail) = joined_value(bytes, end, name_end) {
+        return Some(Assigned {
+            name: (name_start, tail.0 - 1),
+            value: tail,
+            quoted: false,
+            operator: true,
+            call: false,
+            fillers: 0,
+        });
+    }
+    let limit = bytes.len().min(name_end + ASSIGN_GAP_MAX);
+    let mut i = name_end;
+    let (mut operator, mut fillers, mut lines) = (false, 0u8, 0);
+    loop {
+        let gap_start = i;
+        while i < limit && GAP.has(bytes[i]) {
+            match bytes[i] {
+                b'\n' => lines += 1,
+                b'=' | b':' => operator = true,
+                b',' if matches!(bytes[i - 1], b'"' | b'\'') => operator = true,
+                b'>' if i > 0 && bytes[i - 1] != b'-' => operator = true,
+                // `_` and `-` begin values too.
+                b'_' | b'-'
+                    if bytes.get(i + 1).is_some_and(|b| ALNUM.has(*b))
+                        && i > gap_start
+                        && matches!(bytes[i - 1], b'"' | b'\'' | b'=') =>
+                {
+                    break;
+                }
+                _ => {}
+            }
+            i += 1;
+        }
+        if i == gap_start || i >= limit || lines > 2 {
+            return None;
+        }
+        let quote = bytes[..i].last().copied().filter(|b| matches!(b, b'"' | b'\'' | b'`'));
+        let value = value_at(bytes, i, quote)?;
+        let word = &bytes[value.0..value.1];
+        let quoted = quote.is_some_and(|q| bytes.get(value.1) == Some(&q));
+        let next_assigns = bytes[value.1..bytes.len().min(value.1 + 3)].iter().any(|b| matches!(b, b'=' | b':'));
+        if is_filler(word) && (!quoted || next_assigns || !operator) && fillers < 6 {
+            fillers += 1;
+            i = value.1;
+            continue;
+        }
+        let call = matches!(bytes.get(value.1), Some(b'(' | b'['));
+        return Some(Assigned { name: (name_start, name_end), value, quoted, operator, call, fillers });
+    }
+}
+
+/// A value that is joined to its name: `dd-apikey-0123…`.
+fn joined_value(bytes: &[u8], from: usize, name_end: usize) -> Option<(usize, usize)> {
+    let name = &bytes[from..name_end];
+    let cut = from + name.iter().rposition(|b| matches!(b, b'-' | b'_'))? + 1;
+    let last = &bytes[cut..name_end];
+    let digits = last.iter().filter(|b| b.is_ascii_digit()).count();
+    let value_end = WORD.run_end(bytes, cut, VALUE_MAX);
+    (last.len() >= 16 && digits >= 3 && digits < last.len()).then_some((cut, value_end))
+}
+
+fn value_at(bytes: &[u8], start: usize, quote: Option<u8>) -> Option<(usize, usize)> {
+    let max = bytes.len().min(start + VALUE_MAX);
+    if let Some(quote) = quote {
+        let mut i = start;
+        let max = bytes.len().min(start + QUOTED_MAX);
+        while i < max && bytes[i] != quote && !LINE.has(bytes[i]) {
+            i += 1;
+        }
+        if i < bytes.len() && bytes[i] == quote {
+            return Some((start, i));
+        }
+    }
+    let mut i = start;
+    while i < max && !STOP.has(bytes[i]) {
+        i += 1;
+    }
+    while i > start && matches!(bytes[i - 1], b'.' | b':' | b'*') {
+        i -= 1;
+    }
+    (i > start).then_some((start, i))
+}
+
+/// True for words such as `key`, `token`, `api_key` (parts joined by `_` or `-`).
+fn is_filler(word: &[u8]) -> bool {
+    word.len() <= 40
+        && word.split(|b| matches!(b, b'_' | b'-' | b'.')).all(|part| {
+            let lower = part.to_ascii_lowercase();
+            part.is_empty() || FILLERS.contains(&lower.as_slice())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::value_after;
+
+    #[track_caller]
+    fn check(text: &str, word: &str, expected: Option<&str>) {
+        let at = text.find(word).unwrap();
+        let found = value_after(text.as_bytes(), at, at + word.len());
+        assert_eq!(found.map(|a| &text[a.value.0..a.value.1]), expected);
+    }
+
+    #[test]
+    fn many_ways_to_assign() {
+        check("API_KEY=abc123", "KEY", Some("abc123"));
+        check("\"apiKey\": \"abc 123\",", "Key", Some("abc 123"));
+        check("acme api key => 'abc123'", "acme", Some("abc123"));
+        check("setProperty(\"ACME_TOKEN\", \"abc123\")", "ACME", Some("abc123"));
+        check("var acmeToken string = \"abc123\"", "acme", Some("abc123"));
+        check("acme\nKEY\nabc123\n", "acme", Some("abc123"));
+        check("<password>abc123</password>", "password", Some("abc123"));
+        check("--password abc123 x", "password", Some("abc123"));
+        check("dd-apikey-0123abcd0123abcd0123", "apikey", Some("0123abcd0123abcd0123"));
+        check("password:", "password", None);
+    }
+}

@@ -1,0 +1,17 @@
+//! What only secrets need: values assigned to names, rarity, placeholders, tokens that carry their own proof.
+
+mod assign;
+mod generic;
+mod key_block;
+mod placeholder;
+mod rarity;
+mod uri;
+mod web_token;
+
+pub(crate) use assign::{Assigned, value_after};
+pub(crate) use generic::{Name, judge, names_no_secret, odd_hex};
+pub(crate) use key_block::key_block;
+pub(crate) use placeholder::is_placeholder;
+pub(crate) use rarity::rarity;
+pub(crate) use uri::url_password;
+pub(crate) use web_token::web_token;

@@ -1,0 +1,5 @@
+//! The engine as its users see it: built-in rules and their examples, streams against whole texts.
+
+mod examples;
+mod streams;
+mod vault;

@@ -1,0 +1,177 @@
+//! The upstream stub and the load of measurements.
+//!
+//! `load stub [LISTEN]` answers chat completions, whole or streamed, with about 1 KiB at once.
+//! `load run URL KEY PID REQUESTS CLIENTS [stream] [MODEL]` sends chat completions of 1 KiB over keep-alive connections and prints, as one
+//! line of JSON, the CPU time (user and system) that process PID and its children took for each request, next to wall times.
+//! The clock of `/proc` ticks at 100 Hz: with some thousands of requests its error is under 1 %.
+#![expect(clippy::print_stdout, reason = "a command-line tool")]
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Ordinary sentences, so that checks do what they do on ordinary text.
+const PROSE: &str = "The committee met again in the spring to review how the new timetable had worked for the smaller stations along the coast. \
+Most passengers were content with the earlier trains, although some of them asked for a later connection on market days. \
+After a long discussion the members agreed to try an additional service for three months and to count how many people used it. ";
+
+fn prose(bytes: usize) -> String {
+    PROSE.chars().cycle().take(bytes).collect()
+}
+
+fn answer(stream: bool) -> Bytes {
+    if !stream {
+        let message = serde_json::json!({"role": "assistant", "content": prose(800), "refusal": null});
+        let choice = serde_json::json!({"index": 0, "message": message, "logprobs": null, "finish_reason": "stop"});
+        let usage = serde_json::json!({"prompt_tokens": 200, "completion_tokens": 180, "total_tokens": 380});
+        let body = serde_json::json!({"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "bench",
+            "choices": [choice], "usage": usage});
+        return body.to_string().into();
+    }
+    let mut out = String::new();
+    let text = prose(160);
+    for piece in text.as_bytes().chunks(16) {
+        let delta = serde_json::json!({"content": String::from_utf8_lossy(piece)});
+        let chunk = serde_json::json!({"id": "c", "object": "chat.completion.chunk",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": null}]});
+        out.push_str(&format!("data: {chunk}\n\n"));
+    }
+    out.push_str("data: [DONE]\n\n");
+    out.into()
+}
+
+async fn stub(listen: &str) -> Result<(), Failure> {
+    let listener = TcpListener::bind(listen).await?;
+    println!("{}", listener.local_addr()?);
+    let (whole, stream) = (answer(false), answer(true));
+    loop {
+        let (socket, _) = listener.accept().await?;
+        socket.set_nodelay(true)?;
+        let (whole, stream) = (whole.clone(), stream.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (whole, stream) = (whole.clone(), stream.clone());
+            async move {
+                let body = request.into_body().collect().await.map(|b| b.to_bytes()).unwrap_or_default();
+                let streams = body.windows(13).any(|w| w == b"\"stream\":true" || w == b"\"stream\": tru");
+                let (body, kind) = if streams { (stream, "text/event-stream") } else { (whole, "application/json") };
+                let mut response = Response::new(Full::new(body));
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+                Ok::<_, Infallible>(response)
+            }
+        });
+        tokio::spawn(async move {
+            // A client that goes away is no failure of the stub.
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
+        });
+    }
+}
+
+/// Ticks of user and system time of a process and of the children that it waited for, and of its live descendants.
+fn cpu_ticks(pid: u32) -> u64 {
+    let own = |pid: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or("").split(' ').collect();
+        fields.get(11..13).unwrap_or_default().iter().filter_map(|f| f.parse::<u64>().ok()).sum::<u64>()
+    };
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    own(pid) + children.split_whitespace().filter_map(|c| c.parse().ok()).map(cpu_ticks).sum::<u64>()
+}
+
+async fn client(
+    addr: String,
+    path: String,
+    key: String,
+    body: Bytes,
+    left: Arc<AtomicU64>,
+    took_us: Arc<std::sync::Mutex<Vec<u64>>>,
+) -> Result<(), Failure> {
+    let socket = TcpStream::connect(&addr).await?;
+    socket.set_nodelay(true)?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket)).await?;
+    tokio::spawn(connection);
+    let mut took = Vec::new();
+    while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok() {
+        let request = Request::post(&path)
+            .header("host", &addr)
+            .header("authorization", format!("Bearer {key}"))
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(body.clone()))?;
+        let begun = Instant::now();
+        sender.ready().await?;
+        let response = sender.send_request(request).await?;
+        let status = response.status();
+        let bytes = response.into_body().collect().await?.to_bytes();
+        if !status.is_success() {
+            return Err(format!("{status}: {}", String::from_utf8_lossy(&bytes)).into());
+        }
+        took.push(begun.elapsed().as_micros() as u64);
+    }
+    took_us.lock().map_err(|_| "a client panicked")?.extend(took);
+    Ok(())
+}
+
+async fn run(arguments: &[String]) -> Result<(), Failure> {
+    let [url, key, pid, requests, clients, rest @ ..] = arguments else {
+        return Err("load run URL KEY PID REQUESTS CLIENTS [stream] [MODEL]".into());
+    };
+    let (pid, requests, clients): (u32, u64, usize) = (pid.parse()?, requests.parse()?, clients.parse()?);
+    let stream = rest.iter().any(|a| a == "stream");
+    let model = rest.iter().find(|a| *a != "stream").map_or("bench", String::as_str);
+    let address = url.strip_prefix("http://").ok_or("URL begins with http://")?;
+    let (addr, path) = address.split_once('/').ok_or("URL has a path")?;
+    let mut ask = serde_json::json!({"model": model, "messages": [
+        {"role": "system", "content": "You answer briefly."}, {"role": "user", "content": prose(880)}]});
+    if stream {
+        ask["stream"] = true.into();
+    }
+    let body = Bytes::from(ask.to_string());
+    let mut result = serde_json::Value::Null;
+    // The first round warms up caches and pools and is not counted.
+    for count in [requests / 10 + 1, requests] {
+        let left = Arc::new(AtomicU64::new(count));
+        let took = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let (begun, ticks) = (Instant::now(), cpu_ticks(pid));
+        let mut all = tokio::task::JoinSet::new();
+        for _ in 0..clients {
+            let (addr, path) = (addr.to_owned(), format!("/{path}"));
+            all.spawn(client(addr, path, key.clone(), body.clone(), left.clone(), took.clone()));
+        }
+        while let Some(done) = all.join_next().await {
+            done??;
+        }
+        let (elapsed, ticks) = (begun.elapsed(), cpu_ticks(pid) - ticks);
+        let mut took = took.lock().map_err(|_| "a client panicked")?.clone();
+        took.sort_unstable();
+        let at = |share: f64| took.get((took.len() as f64 * share) as usize).copied();
+        result = serde_json::json!({
+            "requests": count, "clients": clients, "stream": stream, "request_bytes": body.len(),
+            "cpu_us_per_request": ticks as f64 * 10_000.0 / count as f64,
+            "requests_per_s": count as f64 / elapsed.as_secs_f64(),
+            "wall_p50_us": at(0.5), "wall_p99_us": at(0.99),
+        });
+    }
+    println!("{result}");
+    Ok(())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("stub") => stub(arguments.get(1).map_or("127.0.0.1:0", String::as_str)).await,
+        Some("run") => run(&arguments[1..]).await,
+        _ => Err("load stub | load run".into()),
+    }
+}

@@ -1,0 +1,65 @@
+//! A gateway alone, for measurements: `serve UPSTREAM_URL PROFILE [LISTEN]`, where PROFILE is `off`, `limits` or `all`. Prints its
+//! address and a key, and runs until its standard input closes.
+#![expect(clippy::print_stdout, reason = "a command-line tool")]
+
+use std::io::Read;
+use std::sync::Arc;
+
+use casemate_finding::Secret;
+use casemate_gateway::key::RANDOM_BYTES;
+use casemate_gateway::{Gateway, GatewayConfig, NewKey, ResolvedSecrets, compile, issue_key};
+use casemate_store::Store;
+use casemate_store::clock::Clock;
+use casemate_store::model::TenantId;
+use casemate_store::sqlite::{SqliteOptions, SqliteStore};
+use casemate_store::traits::Keys;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const OFF: &str = "{pii: off, secrets: off, injection: off, toxicity: off, canary: off}";
+
+/// `off`: proxy and key only. `limits`: with limits by address, key, tenant and model. `all`: and every check there is.
+fn profile(name: &str) -> Option<String> {
+    let wide = "{requests_per_min: 100000000, tokens_per_min: 100000000000, concurrency: 100000}";
+    let limits = format!("limits: {{per_address: {wide}, per_tenant: {wide}, per_model: {wide}}}");
+    let rates = "requests_per_min: 100000000, tokens_per_min: 100000000000, concurrency: 100000";
+    let unlimited = "requests_per_min: null, tokens_per_min: null, concurrency: null";
+    let off = format!("inspection: {{input: {OFF}, output: {OFF}}}");
+    let every = "{pii: redact, secrets: redact, injection: block, toxicity: flag}";
+    let all = format!("inspection: {{input: {every}, output: {every}}}");
+    Some(match name {
+        "off" => format!("limits: {{per_address: {{}}}}\ntiers: {{default: {{{unlimited}, {off}}}}}"),
+        "limits" => format!("{limits}\ntiers: {{default: {{{rates}, {off}}}}}"),
+        "all" => format!("{limits}\ntiers: {{default: {{{rates}, {all}}}}}"),
+        _ => return None,
+    })
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [upstream, name, rest @ ..] = &arguments[..] else { return Err("serve UPSTREAM_URL PROFILE [LISTEN]".into()) };
+    let profile = profile(name).ok_or("PROFILE is off, limits or all")?;
+    let listen = rest.first().map_or("127.0.0.1:0", String::as_str);
+    let yaml = format!(
+        "listen: '{listen}'\nthreads: 1\nupstreams: [{{name: u, dialect: openai, base_url: '{upstream}'}}]\n{profile}"
+    );
+    let config: GatewayConfig = serde_saphyr::from_str(&yaml)?;
+    let pepper = "measurements need a pepper too";
+    let secrets = ResolvedSecrets::from([("gateway.pepper".to_owned(), Secret::new(pepper.to_owned()))]);
+    let settings = compile(&config, &secrets).map_err(|p| format!("{p:?}"))?;
+    let folder = tempfile::tempdir()?;
+    let clock = Clock::system();
+    let store = SqliteStore::open(folder.path().join("store.db"), clock.clone(), SqliteOptions::default()).await?;
+    let new = NewKey::new(TenantId::default_tenant(), "default", "bench");
+    let random: [u8; RANDOM_BYTES] = std::array::from_fn(|i| (i as u8).wrapping_mul(73));
+    let (key, kept) = issue_key(&random, pepper.as_bytes(), new, clock.now());
+    store.insert_key(&kept).await?;
+    let shared: Arc<dyn Store> = store;
+    let running = Gateway::start(settings, shared, clock, &tokio::runtime::Handle::current()).await?;
+    println!("{} {}", running.addr(), key.expose());
+    tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
+    running.shutdown().await;
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! The one place where the gateway speaks to the detection crates.
+
+use std::sync::Arc;
+
+use casemate_classify::{Assessment, CanarySet, CanaryStream, Channel as ClassChannel, Classifier, Decision};
+use casemate_detect::{Engine, Kind, Kinds, Match, OperatingPoint, ScanOptions, StreamScanner};
+use casemate_wire::carrier::Channel;
+
+use super::notice::Check;
+use crate::config::{Action, Checks};
+
+/// Detectors and classifiers, shared by all requests.
+#[derive(Clone)]
+pub struct Engines {
+    engine: &'static Engine,
+    classifier: &'static Classifier,
+    canaries: Option<Arc<CanarySet>>,
+}
+
+impl Engines {
+    /// What ships inside the program, with these canaries.
+    pub fn builtin(canaries: Option<Arc<CanarySet>>) -> Self {
+        Self { engine: Engine::builtin(), classifier: Classifier::builtin(), canaries }
+    }
+
+    /// Personal data and secrets that `checks` ask for. Blocking alone takes surer matches than redacting.
+    pub(super) fn scan(&self, text: &str, options: &ScanOptions) -> Vec<Match> {
+        self.engine.scan(text, options)
+    }
+
+    /// The scanner of one running text.
+    pub(super) fn stream(&self, options: ScanOptions) -> StreamScanner<'static> {
+        StreamScanner::new(self.engine, options)
+    }
+
+    /// What the classifiers say of `text`.
+    pub(super) fn assess(&self, text: &str, channel: ClassChannel) -> Assessment {
+        self.classifier.assess(text, channel)
+    }
+
+    /// True if a canary is in `text`.
+    pub(super) fn has_canary(&self, text: &str) -> bool {
+        self.canaries.as_ref().is_some_and(|set| !set.find(text).is_empty())
+    }
+
+    /// True if a canary ends in `piece` of the running text that `state` follows.
+    pub(super) fn canary_in_stream(&self, state: &mut CanaryStream, piece: &str) -> bool {
+        self.canaries.as_ref().is_some_and(|set| !state.push(set, piece.as_bytes()).is_empty())
+    }
+
+    /// True if there are canaries to look for.
+    pub(super) const fn has_canaries(&self) -> bool {
+        self.canaries.is_some()
+    }
+}
+
+/// Which families of `checks` are to be scanned for, and from which score; none if neither is.
+pub(super) fn scan_options(checks: &Checks) -> Option<ScanOptions> {
+    let kinds = match (checks.pii != Action::Off, checks.secrets != Action::Off) {
+        (true, true) => Kinds::ALL,
+        (true, false) => Kinds::PII,
+        (false, true) => Kinds::SECRETS,
+        (false, false) => return None,
+    };
+    Some(ScanOptions::new(kinds, OperatingPoint::Redact))
+}
+
+/// The check that a match belongs to.
+pub(super) fn check_of(found: &Match) -> Check {
+    match found.kind {
+        Kind::Secret => Check::Secrets,
+        Kind::Pii => Check::Pii,
+    }
+}
+
+/// What is done about one match: a refusal takes a surer match than a replacement; what is not sure enough to refuse is
+/// replaced.
+pub(super) fn action_for(found: &Match, checks: &Checks) -> Action {
+    match check_of(found).action(checks) {
+        Action::Block if found.score < OperatingPoint::Block.min_score() => Action::Redact,
+        action => action,
+    }
+}
+
+/// Where the classifiers take a text of this channel to stand.
+pub(super) const fn class_channel(channel: Channel) -> ClassChannel {
+    match channel {
+        Channel::ToolResult => ClassChannel::Document,
+        Channel::ToolDefinition | Channel::ToolCall => ClassChannel::Tool,
+        Channel::System | Channel::User | Channel::Assistant | Channel::Metadata | Channel::Other => ClassChannel::Chat,
+    }
+}
+
+/// What an assessment calls for where the tier says `action`: below the block threshold, a block is a flag.
+pub(super) const fn decide(decision: Decision, action: Action) -> Action {
+    match (decision, action) {
+        (Decision::Pass, _) | (_, Action::Off) => Action::Off,
+        (Decision::Flag, _) => Action::Flag,
+        (Decision::Block, action) => action,
+    }
+}

@@ -1,0 +1,47 @@
+//! A whole answer: the same machine as for streams, with all of it as one event.
+
+use casemate_wire::Dialect;
+use casemate_wire::json::{JsonLimits, JsonProblem};
+use casemate_wire::usage::Usage;
+
+use super::engines::Engines;
+use super::notice::{Check, Notice};
+use super::stream::StreamInspector;
+use crate::config::Checks;
+
+/// What an inspection of an answer came to.
+#[derive(Debug)]
+pub struct Inspected {
+    /// The answer with what the checks change; none if nothing changed.
+    pub body: Option<Vec<u8>>,
+    /// What was seen.
+    pub notices: Vec<Notice>,
+    /// The check that refuses the answer.
+    pub blocked_by: Option<Check>,
+    /// Tokens as the upstream reports them.
+    pub usage: Option<Usage>,
+    /// Bytes of text in it, to estimate tokens by where the upstream reports none.
+    pub text_bytes: u64,
+}
+
+/// Inspects a whole answer.
+///
+/// # Errors
+/// [`JsonProblem`] if it cannot be read, and therefore not be looked at.
+pub fn inspect_answer(
+    body: &[u8],
+    dialect: Dialect,
+    checks: &Checks,
+    engines: &Engines,
+    limits: &JsonLimits,
+) -> Result<Inspected, JsonProblem> {
+    let mut inspector = StreamInspector::new(dialect, *checks, engines.clone(), *limits, false);
+    let changed = inspector.whole(body)?;
+    Ok(Inspected {
+        body: changed,
+        blocked_by: inspector.blocked_by(),
+        usage: inspector.usage(),
+        text_bytes: inspector.text_bytes(),
+        notices: inspector.take_notices(),
+    })
+}

@@ -1,0 +1,12 @@
+//! The gateway against a real upstream stub over real sockets.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+mod abuse;
+mod chunkings;
+mod dialect_rules;
+mod flow_rules;
+mod head_rules;
+mod house;
+mod inspection;
+mod sdk;
+mod stub;

@@ -1,0 +1,364 @@
+//! Whole scans over trees, archives, documents and histories made here.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use std::{
+    fs,
+    io::{Cursor, Write},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::Ordering,
+};
+
+use casemate_dataset::TableLimits;
+use casemate_detect::Key;
+use casemate_finding::{Finding, Outcome};
+use casemate_sweep::{Baseline, Kinds, ScanPlan, ScanReport, SweepError, SweepLimits, Target, run, scan_reader};
+use flate2::{Compression, write::GzEncoder};
+use tempfile::TempDir;
+use zip::{ZipWriter, write::SimpleFileOptions};
+
+const MAIL: &str = "ann.lee@firma.de";
+
+/// A secret that nobody uses, put together here so that none is in the repository.
+fn secret() -> String {
+    ["q7Zt", "K9mX", "w2Rb", "V5nD", "h8Ls"].concat()
+}
+
+fn plan(root: &Path) -> ScanPlan {
+    ScanPlan::new(vec![Target::Path(root.to_owned())], Kinds::ALL, Key::new([3; 32]))
+}
+
+fn scan(plan: &ScanPlan) -> ScanReport {
+    run(plan, &mut |_| {}).unwrap()
+}
+
+struct Tree(TempDir);
+
+impl Tree {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn with(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        let path = self.0.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+        self
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// The place of a finding with the folder taken out, as `a.txt:3`.
+    fn place(&self, f: &Finding) -> String {
+        let path = f.location.path.clone().unwrap_or_default();
+        let path = path.strip_prefix(&format!("{}/", self.path().display())).unwrap_or(&path).to_owned();
+        f.location.line.map_or(path.clone(), |line| format!("{path}:{line}"))
+    }
+
+    fn places(&self, report: &ScanReport) -> Vec<String> {
+        report.findings.iter().map(|f| self.place(f)).collect()
+    }
+}
+
+fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in members {
+        writer.start_file(*name, SimpleFileOptions::default()).unwrap();
+        writer.write_all(content).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn tar(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(content.len() as u64);
+    header.set_mode(0o644);
+    header.set_cksum();
+    builder.append_data(&mut header, name, content).unwrap();
+    builder.into_inner().unwrap()
+}
+
+fn text() -> String {
+    format!("first line\nwrite to {MAIL} today\n")
+}
+
+#[test]
+fn text_tables_and_hidden_files_with_line_and_column() {
+    let tree = Tree::new()
+        .with("notes.txt", text())
+        .with("people.csv", format!("id,contact\n1,{MAIL}\n2,\n"))
+        .with("log.jsonl", format!("{{\"a\":1}}\n{{\"user\":{{\"mail\":\"{MAIL}\"}}}}\n"))
+        .with(".env", format!("DB_PASSWORD=\"{}\"\n", secret()))
+        .with("skipped/.gitignore", "*.tmp\n")
+        .with("skipped/x.tmp", text());
+    let report = scan(&plan(tree.path()));
+    let mut places = tree.places(&report);
+    places.sort();
+    assert_eq!(places, [".env:1", "log.jsonl:2", "notes.txt:2", "people.csv:2"], "{:?}", report.findings);
+    let note = report.findings.iter().find(|f| tree.place(f) == "notes.txt:2").unwrap();
+    assert_eq!(note.location.column, Some(10));
+    let cell = report.findings.iter().find(|f| tree.place(f) == "people.csv:2").unwrap();
+    assert_eq!(cell.location.field.as_deref(), Some("contact"));
+    let counted = report.columns.iter().find(|(path, _)| path.ends_with("people.csv")).unwrap();
+    assert_eq!((counted.1.cells, counted.1.of_cells), (1, 1));
+    // One value has one fingerprint, wherever it stands; it is never whole.
+    assert_eq!(note.fingerprint, cell.fingerprint);
+    let json = casemate_report::to_json(&report.document(&plan(tree.path()), "t"));
+    assert!(!json.contains(MAIL) && !json.contains(&secret()));
+
+    let all = ScanPlan { respect_ignore: false, ..plan(tree.path()) };
+    assert!(tree.places(&scan(&all)).contains(&"skipped/x.tmp:2".to_owned()));
+}
+
+#[test]
+fn archives_are_opened_to_their_depth() {
+    let inner = zip(&[("deep.txt", text().as_bytes())]);
+    let tree = Tree::new()
+        .with("a.zip", zip(&[("in/b.txt", text().as_bytes()), ("c.zip", &inner)]))
+        .with("b.tar.gz", gzip(&tar("t.txt", text().as_bytes())))
+        .with("c.txt.gz", gzip(text().as_bytes()));
+    let report = scan(&plan(tree.path()));
+    let expected = ["a.zip!/in/b.txt:2", "a.zip!/c.zip!/deep.txt:2", "b.tar.gz!/b.tar!/t.txt:2", "c.txt.gz!/c.txt:2"];
+    let places = tree.places(&report);
+    assert!(expected.iter().all(|e| places.contains(&(*e).to_owned())), "{places:?} {:?}", report.not_scanned);
+    assert!(report.not_scanned.is_empty(), "{:?}", report.not_scanned);
+
+    let limits = SweepLimits { depth_max: 1, ..SweepLimits::default() };
+    let shallow = scan(&ScanPlan { limits, ..plan(tree.path()) });
+    assert!(!tree.places(&shallow).iter().any(|p| p.contains("deep.txt")));
+    assert!(shallow.not_scanned.iter().any(|n| n.path.ends_with("c.zip") && n.reason.contains("levels deep")));
+}
+
+#[test]
+fn budgets_hold_at_the_limit_and_past_it() {
+    let kinds = Kinds { models: false, ..Kinds::ALL };
+    let content = text();
+    let archive = zip(&[("a.txt", content.as_bytes()), ("b.txt", content.as_bytes())]);
+    let total = content.len() as u64 * 2;
+    for (limits, whole) in [
+        (SweepLimits { inflated_bytes_max: total, ..SweepLimits::default() }, true),
+        (SweepLimits { inflated_bytes_max: total - 1, ..SweepLimits::default() }, false),
+        (SweepLimits { members_max: 2, ..SweepLimits::default() }, true),
+        (SweepLimits { members_max: 1, ..SweepLimits::default() }, false),
+        (SweepLimits { member_bytes_max: archive.len() as u64, ..SweepLimits::default() }, true),
+        (SweepLimits { member_bytes_max: archive.len() as u64 - 1, ..SweepLimits::default() }, false),
+    ] {
+        let plan = ScanPlan { kinds, limits, ..plan(Path::new(".")) };
+        let scan = scan_reader(&plan, "x.zip", archive.as_slice()).unwrap();
+        assert_eq!(scan.not_scanned.is_empty(), whole, "{:?}", scan.not_scanned);
+    }
+}
+
+#[test]
+fn documents_are_read_as_people_read_them() {
+    let word = b"<w:p><w:r><w:t>ann.lee@</w:t></w:r><w:r><w:t>firma.de</w:t></w:r></w:p>";
+    let docx = zip(&[("[Content_Types].xml", b"<Types/>"), ("word/document.xml", word)]);
+    let sheet = format!(
+        "<sheetData><row><c r=\"A1\" t=\"inlineStr\"><is><t>name</t></is></c>\
+         <c r=\"B1\" t=\"inlineStr\"><is><t>contact</t></is></c></row>\
+         <row><c r=\"A2\" t=\"inlineStr\"><is><t>Ann</t></is></c>\
+         <c r=\"B2\" t=\"inlineStr\"><is><t>{MAIL}</t></is></c></row></sheetData>"
+    );
+    let xlsx = zip(&[
+        ("[Content_Types].xml", b"<Types/>"),
+        ("xl/workbook.xml", b"<workbook/>"),
+        ("xl/worksheets/sheet1.xml", sheet.as_bytes()),
+    ]);
+    let slide = format!("<a:p><a:r><a:t>{MAIL}</a:t></a:r></a:p>");
+    let pptx = zip(&[
+        ("[Content_Types].xml", b"<Types/>"),
+        ("ppt/presentation.xml", b"<p/>"),
+        ("ppt/slides/slide1.xml", slide.as_bytes()),
+    ]);
+    let pdf = "%PDF-1.4\n1 0 obj\n<< /Length 60 >>\nstream\nBT /F1 12 Tf (write to) Tj T* [(ann.lee) -20 (@firma.de)] TJ ET\n\
+               endstream\nendobj\n%%EOF";
+    let tree = Tree::new().with("a.docx", docx).with("b.xlsx", xlsx).with("c.pptx", pptx).with("d.pdf", pdf);
+    let kinds = Kinds { models: false, ..Kinds::ALL };
+    let report = scan(&ScanPlan { kinds, ..plan(tree.path()) });
+    let expected = [
+        "a.docx!/word/document.xml:1",
+        "b.xlsx!/xl/worksheets/sheet1.xml:2",
+        "c.pptx!/ppt/slides/slide1.xml:1",
+        "d.pdf:2",
+    ];
+    assert_eq!(tree.places(&report), expected, "{:?}", report.not_scanned);
+    assert_eq!(report.findings[1].location.field.as_deref(), Some("contact"));
+}
+
+#[test]
+fn what_cannot_be_read_is_said_and_never_a_panic() {
+    let whole = zip(&[("a.txt", text().as_bytes())]);
+    let mut encrypted = whole.clone();
+    // Bit 0 of the flags, in the local header and in the directory.
+    encrypted[6] |= 1;
+    let directory = encrypted.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+    encrypted[directory + 8] |= 1;
+    let utf16: Vec<u8> = text().encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let tight = TableLimits { record_bytes_max: 64, ..TableLimits::default() };
+    let tree = Tree::new()
+        .with("cut.zip", &whole[..whole.len() - 30])
+        .with("encrypted.zip", encrypted)
+        .with("cut.gz", &gzip(text().repeat(200).as_bytes())[..60])
+        .with("old.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1....")
+        .with("locked.pdf", b"%PDF-1.4\ntrailer << /Encrypt 2 0 R >>\n%%EOF")
+        .with("data.parquet", b"PAR1....PAR1")
+        .with("long.csv", format!("a,b\n1,{}\n", "x".repeat(100)))
+        .with("utf16.txt", utf16)
+        .with("nul.txt", format!("a\0b {MAIL}\n"))
+        .with("empty.txt", "")
+        .with("pic.png", b"\x89PNG\r\n\x1a\nabc");
+    let limits = SweepLimits { table: tight, ..SweepLimits::default() };
+    let kinds = Kinds { models: false, ..Kinds::ALL };
+    let plan = ScanPlan { limits, kinds, ..plan(tree.path()) };
+    let report = scan(&plan);
+    for (name, why) in [
+        ("cut.zip", "a broken zip archive"),
+        ("encrypted.zip", "encrypted"),
+        ("cut.gz", "cannot be"),
+        ("old.doc", "pre-2007 office document"),
+        ("locked.pdf", "an encrypted PDF"),
+        ("data.parquet", "parquet is not read"),
+        ("long.csv", "longer than 64 bytes"),
+    ] {
+        let said = report.not_scanned.iter().any(|n| n.path.contains(name) && n.reason.contains(why));
+        assert!(said, "{name}: {:?}", report.not_scanned);
+    }
+    let places = tree.places(&report);
+    assert!(places.contains(&"nul.txt:1".into()) && places.contains(&"utf16.txt:2".into()), "{places:?}");
+    assert!(report.notes.iter().any(|n| n.contains("png 1")), "{:?}", report.notes);
+    assert_eq!(report.document(&plan, "t").checks[1].outcome, Outcome::NotScanned, "nothing found is not clean");
+}
+
+#[test]
+fn one_line_of_ten_megabytes_is_read_in_pieces() {
+    let line = format!("{}{MAIL} {}", "x ".repeat(5 << 20), "y ".repeat(1_000));
+    let tree = Tree::new().with("line.txt", line);
+    let report = scan(&plan(tree.path()));
+    assert_eq!(tree.places(&report), ["line.txt:1"]);
+    assert_eq!(report.findings[0].location.column, Some((10 << 20) + 1));
+}
+
+#[test]
+fn pieces_do_not_change_what_is_found() {
+    let row = |i: usize| format!("row {i}: mail{i}@firma.de, password: \"{}{i}\"\n", secret());
+    let content: String = (0..200).map(row).collect();
+    let tree = Tree::new().with("t.txt", content);
+    let whole = scan(&plan(tree.path()));
+    for piece_bytes in [7, 64, 1_000] {
+        let limits = SweepLimits { piece_bytes, ..SweepLimits::default() };
+        let pieces = scan(&ScanPlan { limits, ..plan(tree.path()) });
+        assert_eq!(pieces.findings, whole.findings, "{piece_bytes}");
+    }
+    assert!(whole.findings.len() >= 200);
+}
+
+#[test]
+fn comments_and_baselines_let_known_findings_through() {
+    let tree = Tree::new()
+        .with("a.txt", format!("{MAIL} # casemate:allow pii/email documented sample\n"))
+        .with("b.txt", "ben.ott@firma.de # casemate:allow pii/email\n");
+    let base = plan(tree.path());
+    let report = scan(&base);
+    let open: Vec<String> = report.open().map(|f| tree.place(f)).collect();
+    assert_eq!(open, ["b.txt:1"], "a comment without a reason does nothing");
+    assert!(report.notes.iter().any(|n| n.contains("without a reason")));
+    assert_eq!(report.document(&base, "t").checks[0].outcome, Outcome::Block);
+
+    let baseline = Baseline::new("k1", &report.findings);
+    let read = Baseline::parse(&baseline.render(), "k1").unwrap();
+    assert_eq!(read, baseline);
+    assert!(!baseline.render().contains("firma"));
+    assert!(Baseline::parse(&baseline.render(), "k2").unwrap_err().to_string().contains("another fingerprint key"));
+    let known = ScanPlan { baseline: Some(read), ..base };
+    assert_eq!(scan(&known).open().count(), 0);
+    assert_eq!(scan(&known).document(&known, "t").checks[0].outcome, Outcome::Exempted);
+    fs::write(tree.path().join("c.txt"), "new.one@firma.de\n").unwrap();
+    fs::remove_file(tree.path().join("b.txt")).unwrap();
+    let report = scan(&known);
+    assert_eq!(report.open().map(|f| tree.place(f)).collect::<Vec<_>>(), ["c.txt:1"]);
+    assert!(report.notes.iter().any(|n| n.contains("1 of 2 findings of the baseline are gone")), "{:?}", report.notes);
+}
+
+#[test]
+fn models_are_scanned_and_named_by_member() {
+    let pickle: Vec<u8> = [b"cos\nsys".as_slice(), b"tem\n(S'id'\ntR."].concat();
+    let tree = Tree::new().with("m.pkl", &pickle).with("bundle.zip", zip(&[("inner.pkl", &pickle)]));
+    let report = scan(&plan(tree.path()));
+    let mut hostile: Vec<String> =
+        report.findings.iter().filter(|f| f.rule.contains("dangerous")).map(|f| tree.place(f)).collect();
+    hostile.sort();
+    assert_eq!(hostile, ["bundle.zip!/inner.pkl", "m.pkl"]);
+}
+
+fn git(dir: &Path, args: &[&str]) {
+    let done = Command::new("git")
+        .arg("-C")
+        .arg(dir)
+        .args(["-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false"])
+        .args(args)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
+fn history_has_each_blob_once_with_its_first_commit() {
+    let tree = Tree::new().with("repo/old.txt", text());
+    let repo: PathBuf = tree.path().join("repo");
+    git(&repo, &["init", "-q", "-b", "trunk"]);
+    git(&repo, &["add", "."]);
+    git(&repo, &["commit", "-qm", "one"]);
+    fs::rename(repo.join("old.txt"), repo.join("new name.txt")).unwrap();
+    fs::write(repo.join("other.txt"), "nothing here\n").unwrap();
+    git(&repo, &["add", "-A"]);
+    git(&repo, &["commit", "-qm", "two"]);
+    git(&repo, &["rm", "-q", "new name.txt"]);
+    git(&repo, &["commit", "-qm", "three"]);
+    let plan = ScanPlan { targets: vec![Target::GitHistory(repo.clone())], ..plan(&repo) };
+    let mut seen = Vec::new();
+    let report = run(&plan, &mut |p| seen.push(p.clone())).unwrap();
+    assert_eq!(report.findings.len(), 1, "deleted in the tree, alive in the history: {:?}", report.findings);
+    let path = report.findings[0].location.path.clone().unwrap();
+    assert!(path.starts_with("old.txt@") && path.len() == "old.txt@".len() + 12, "{path}");
+    assert_eq!((report.totals.files, seen.last().unwrap().files_done), (2, 2));
+
+    let none = ScanPlan { targets: vec![Target::GitHistory(tree.path().to_owned())], ..plan };
+    assert!(matches!(run(&none, &mut |_| {}), Err(SweepError::Git { .. })));
+}
+
+#[test]
+fn empty_plans_missing_targets_and_a_stop_are_said() {
+    let tree = Tree::new().with("a.txt", text()).with("b.txt", text());
+    let base = plan(tree.path());
+    assert!(matches!(run(&ScanPlan { targets: vec![], ..base.clone() }, &mut |_| {}), Err(SweepError::NoTarget)));
+    let missing = ScanPlan { targets: vec![Target::Path(tree.path().join("nowhere"))], ..base.clone() };
+    assert!(matches!(run(&missing, &mut |_| {}), Err(SweepError::Missing { .. })));
+    base.cancel.store(true, Ordering::Relaxed);
+    let report = scan(&base);
+    assert_eq!(report.not_scanned.len(), 2);
+    assert!(report.not_scanned.iter().all(|n| n.reason.contains("stopped")));
+}
+
+#[test]
+fn threads_do_not_change_the_report_and_progress_counts_up() {
+    let mut tree = Tree::new();
+    for i in 0..40 {
+        tree = tree.with(&format!("d{}/f{i}.txt", i % 5), format!("mail{i}@firma.de\n").repeat(i));
+    }
+    let one = scan(&ScanPlan { workers: 1, ..plan(tree.path()) });
+    let mut bytes = Vec::new();
+    let eight = ScanPlan { workers: 8, ..plan(tree.path()) };
+    let many = run(&eight, &mut |p| bytes.push((p.files_done, p.bytes_done))).unwrap();
+    assert_eq!(one.findings, many.findings);
+    assert!(bytes.is_sorted() && bytes.len() == 40 && bytes[39].1 == one.totals.bytes);
+}
