@@ -4,12 +4,12 @@
 #[path = "data/mod.rs"]
 mod data;
 
+use casemate_classify::Channel;
 use casemate_classify::train::{average_precision, wilson};
-use casemate_classify::{Channel, Classifier};
 
 fn main() {
     let Some(rows) = data::load("toxicity/development.jsonl.gz") else { return };
-    let c = Classifier::builtin();
+    let c = &data::classifier();
     let scored: Vec<(f32, bool)> =
         rows.iter().map(|r| (c.assess(&r.text, Channel::Output).toxicity, r.positive)).collect();
     println!(

@@ -6,7 +6,7 @@
 mod data;
 
 use casemate_classify::train::wilson;
-use casemate_classify::{Channel, Classifier, Decision};
+use casemate_classify::{Channel, Decision};
 
 const ATTACKS: usize = 200;
 
@@ -53,7 +53,7 @@ const TRANSFORMS: &[(&str, Transform)] = &[
 
 fn main() {
     let Some(rows) = data::load("injection/development.jsonl.gz") else { return };
-    let c = Classifier::builtin();
+    let c = &data::classifier();
     let mut caught: Vec<&str> = Vec::new();
     // In turn from each source, so that none decides alone.
     let sources = ["cyberseceval-pi", "jbb-RS", "jbb-GCG"];

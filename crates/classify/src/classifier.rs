@@ -148,15 +148,16 @@ impl Classifier {
             rules::matches(view, channel, &mut found);
             findings.extend(found.iter().map(|m| finding(m, view)));
             let features = Features::of(view);
-            let mut bins = TokenBins::new(if view.depth == 0 { read.len() } else { 0 });
+            let written = view.depth == 0 && is_in_clear(read);
+            let mut bins = if written { TokenBins::of_written(read.len()) } else { TokenBins::of_folded(view) };
             let parts = self.injection.parts(&self.embedding, view, &features, &mut bins);
-            let (suffix, at) = if view.depth == 0 { self.injection.suffix_logit(read, &bins) } else { (f32::MIN, 0) };
+            let (suffix, at) = self.injection.suffix_logit(if written { read } else { view.text.text() }, &bins);
             let numbers = stack_features(&parts, suffix, rules::believed(&found), view.words.len());
             let score = sigmoid(self.injection.stack(channel).logit(&numbers));
             if score >= thresholds.flag {
                 findings.push(self.model_finding(view, &parts, score));
                 if suffix > SUFFIX_LOGIT_MIN {
-                    findings.push(suffix_finding(read, at, score));
+                    findings.push(suffix_finding(view, written, at, score));
                 }
             }
             injection = injection.max(score);
@@ -204,15 +205,20 @@ impl Classifier {
     }
 }
 
-fn suffix_finding(text: &str, at: usize, score: f32) -> ClassFinding {
-    let floor = |mut i: usize| {
-        while !text.is_char_boundary(i) {
-            i -= 1;
-        }
-        i
-    };
-    let span = Span::new(floor(at.min(text.len())), floor((at + 64).min(text.len())));
-    ClassFinding { rule: MODEL_RULES[1], span, score, view: Reading::Plain.as_str() }
+/// True for ASCII that is not shouted: optimised suffixes are told by their letter case and marks as well, which only such a
+/// text shows.
+fn is_in_clear(text: &str) -> bool {
+    let lower = text.bytes().filter(u8::is_ascii_lowercase).count();
+    let upper = text.bytes().filter(u8::is_ascii_uppercase).count();
+    text.is_ascii() && lower >= upper
+}
+
+/// Points at the window whose first byte is `at`, in the text as written or in the view.
+fn suffix_finding(view: &View, written: bool, at: usize, score: f32) -> ClassFinding {
+    let window = Span::new(at, at + 64);
+    let end = view.text.origin(Span::new(0, view.text.text().len())).end;
+    let span = if written { Span::new(at.min(end), window.end.min(end)) } else { view.text.origin(window) };
+    ClassFinding { rule: MODEL_RULES[1], span, score, view: view.reading.as_str() }
 }
 
 /// The first `max` bytes of `text`, cut between characters.

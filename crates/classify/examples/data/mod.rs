@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::PathBuf;
 
+use casemate_classify::{AssessLimits, Classifier};
 use serde::Deserialize;
 
 /// One row.
@@ -44,4 +45,14 @@ pub fn load(name: &str) -> Option<Vec<Row>> {
     let mut rows: Vec<Row> = text.lines().filter_map(|l| serde_json::from_str(l).ok()).collect();
     rows.sort_by(|a, b| (&a.source, &a.kind).cmp(&(&b.source, &b.kind)));
     Some(rows)
+}
+
+/// The classifier of the files under `models/`, so that a training can be measured without a build between.
+pub fn classifier() -> Classifier {
+    let file = |name: &str| {
+        let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models")).join(name);
+        std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    };
+    let (embedding, injection, toxicity) = (file("embedding.bin"), file("injection.bin"), file("toxicity.bin"));
+    Classifier::from_parts(&embedding, &injection, &toxicity, AssessLimits::default()).expect("models that fit")
 }

@@ -1,8 +1,6 @@
 //! The injection model: base models, each validated on whole sources that it did not see; a last step fitted to those
 //! unseen scores; thresholds from the harmless ones among them.
 
-use casemate_finding::Span;
-
 use super::fit::{self, DenseSettings, Full, Sparse, SparseSettings};
 use super::prepare::{Prepared, prepare};
 use super::{Rng, Row, TrainError, check_classes, synthetic, threshold_at};
@@ -220,12 +218,12 @@ fn learn_suffix(
 }
 
 fn bins(p: &Prepared, embedding: &Embedding) -> TokenBins {
-    let mut bins = TokenBins::new(p.text.len());
+    let mut bins = TokenBins::of_written(p.text.len());
     let mut tokens = Vec::new();
     for w in &p.view.words {
         tokens.clear();
         embedding.tokens_of(w.of(p.view.text.text()), &mut tokens);
-        bins.add(p.view.text.origin(Span::new(w.start as usize, w.start as usize + 1)).start, &tokens);
+        bins.add(&p.view, *w, &tokens);
     }
     bins
 }
@@ -340,7 +338,7 @@ struct Scored {
 }
 
 fn score(model: &InjectionModel, embedding: &Embedding, p: &Prepared, channel: usize) -> Scored {
-    let mut bins = TokenBins::new(p.text.len());
+    let mut bins = TokenBins::of_written(p.text.len());
     let parts: Parts = model.parts(embedding, &p.view, &p.features, &mut bins);
     let (suffix, _) = model.suffix_logit(&p.text, &bins);
     let x = stack_features(&parts, suffix, p.rules[channel], p.view.words.len());
