@@ -39,7 +39,8 @@ AMBIGUOUS["loads"] = {"pickle", "cloudpickle", "dill", "marshal", "_pickle"}
 SKIP_PARTS = {"tests", "test", "testing", "_testing", "conftest", "setup", "examples", "benchmarks", "docs", "__main__", "cli", "commands"}
 # Functions are kept for the packages whose objects hold references to them; elsewhere an unknown function is for review.
 FUNCTIONS_OF = ("sklearn", "numpy", "scipy", "pandas", "xgboost", "lightgbm", "catboost", "imblearn", "joblib", "torch.nn", "torch.functional",
-                "torch.special", "torch.distributions", "torch.optim", "transformers.activations", "timm.layers", "torchvision.transforms")
+                "torch.special", "torch.distributions", "torch.optim", "transformers.activations", "timm.layers", "torchvision.transforms",
+                "torchmetrics", "chemprop", "skorch", "hmmlearn", "umap", "category_encoders", "gpytorch", "mlxtend", "ngboost", "lifelines")
 SKIP_MODULES = ("torch._inductor", "torch._dynamo", "torch.testing", "torch._refs", "torch._decomp", "torch.onnx", "torch.export", "torch._export",
                 "torch.fx", "torch.utils", "torch._functorch", "torch._subclasses", "torch._prims", "torch.distributed", "torch._higher_order_ops",
                 "torch.package", "torch.hub", "torchgen", "functorch", "numpy.f2py", "numpy.distutils", "numpy.testing", "joblib.externals",

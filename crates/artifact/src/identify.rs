@@ -6,6 +6,7 @@ use crate::format::{
     code, flatbuffer, gguf, hdf5, json_model, npy, onnx, rds, safetensors, skops, template, tensorflow, xml,
 };
 use crate::pickle::{self, Setting};
+use crate::policy;
 use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
 use crate::rules;
 use crate::scan::{Child, Hint, Job, Packing, Scan};
@@ -160,6 +161,7 @@ fn text(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u8], name: &str) {
         template::check(scan, text, 0, "the template");
     }
     if name.ends_with(".yaml") || name.ends_with(".yml") {
+        targets(scan, text);
         for tag in ["!!python/object", "!!python/name", "!!python/module", "!python/object"] {
             if let Some(at) = text.find(tag) {
                 let shown: String = text[at..].chars().take(120).collect();
@@ -172,6 +174,31 @@ fn text(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u8], name: &str) {
                     &[],
                 );
             }
+        }
+    }
+}
+
+/// `_target_` of Hydra configurations: the dotted name of what is called when the model is instantiated.
+fn targets(scan: &mut Scan<'_, '_>, text: &str) {
+    for (at, _) in text.match_indices("_target_").take(4096) {
+        let rest = text[at + 8..].trim_start_matches(['"', '\'']).trim_start();
+        let Some(value) = rest.strip_prefix(':') else { continue };
+        let path: String = value
+            .trim_start()
+            .trim_start_matches(['"', '\''])
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.'))
+            .collect();
+        let Some((module, callee)) = path.rsplit_once('.') else { continue };
+        if policy::judge(module, callee).severity >= Suspicious {
+            scan.find(
+                &rules::EMBEDDED_CODE,
+                Dangerous,
+                at as u64,
+                "a configuration names a callable that runs code, files or processes",
+                path,
+                &[],
+            );
         }
     }
 }

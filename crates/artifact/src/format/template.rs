@@ -189,7 +189,7 @@ fn judge(text: &str) -> Option<(ArtifactSeverity, &'static str, String)> {
                 note(Dangerous, "walks from a template object to the interpreter", shown());
             }
         }
-        if has_word(&code, "chr", true) && code.contains("95") {
+        if (has_word(&code, "chr", true) || code.contains("%c")) && code.contains("95") {
             note(Suspicious, "builds names from character codes", shown());
         }
         for member in [
@@ -243,6 +243,8 @@ mod tests {
             ("{{ x|attr('for' ~ 'mat') }}", Some(Suspicious)),
             ("{{ x['__cla' ~ 'ss__'] }}", Some(Dangerous)),
             ("{% include '/etc/passwd' %}", Some(Suspicious)),
+            ("{{ '%c%c'|format(95, 95) }}", Some(Suspicious)),
+            ("{{ lipsum['\\u005f\\u005fglobals\\u005f\\u005f'] }}", Some(Dangerous)),
             ("{{ eval ('1') }}", Some(Dangerous)),
             ("{% for m in messages %}{{ m['content'] | trim }}{{ '<|im_end|>' }}{% endfor %}", None),
             ("{# __class__ in a comment #}{{ bos_token }}", None),

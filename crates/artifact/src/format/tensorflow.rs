@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::protobuf::{Message, Proto, Wire};
-use crate::report::ArtifactSeverity::{Dangerous, Review};
+use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
 use crate::rules;
 use crate::scan::{Job, Scan, printable};
 
@@ -15,7 +15,13 @@ static DANGEROUS: &[&str] = &[
     "ReadFile",
     "WriteFile",
     "ImmutableConst",
+    "DebugIdentity",
     "DebugIdentityV2",
+    "DebugNanCount",
+    "DebugNumericSummary",
+    "DebugNumericSummaryV2",
+    "LoadAndRemapMatrix",
+    "IGFSDataset",
     "DebugIdentityV3",
     "DumpTensor",
     "PrintV2File",
@@ -222,6 +228,9 @@ pub(crate) fn scan_tensorflow(scan: &mut Scan<'_, '_>, job: &Job<'_>) -> bool {
                 printable(&format!("{op} ({name})")),
                 &[],
             );
+        } else if op == "PrintV2" && proto.text(message.from, message.to - message.from, 64 << 10).contains("file://") {
+            let evidence = printable(&format!("{op} ({name})"));
+            scan.find(&rules::TF_OPERATOR, Dangerous, message.from, "an operator prints into a file", evidence, &[]);
         } else if SAVERS.contains(&op.as_str()) {
             if savers.len() < 4096 {
                 savers.push((inside, name.clone(), op.clone(), message.from));
@@ -241,15 +250,13 @@ pub(crate) fn scan_tensorflow(scan: &mut Scan<'_, '_>, job: &Job<'_>) -> bool {
         }
     }
     for (inside, name, op, at) in savers {
-        if writes(&op) && !fed_from_outside(&nodes, inside, &name) {
-            scan.find(
-                &rules::TF_OPERATOR,
-                Dangerous,
-                at,
-                "an operator writes to files whose names are constants of the graph",
-                printable(&format!("{op} ({name})")),
-                &[],
-            );
+        if !matches!(op.as_str(), "ShardedFilename") && !fed_from_outside(&nodes, inside, &name) {
+            let (severity, message) = if writes(&op) {
+                (Dangerous, "an operator writes to files whose names are constants of the graph")
+            } else {
+                (Suspicious, "an operator reads files whose names are constants of the graph")
+            };
+            scan.find(&rules::TF_OPERATOR, severity, at, message, printable(&format!("{op} ({name})")), &[]);
         }
     }
     true

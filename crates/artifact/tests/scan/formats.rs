@@ -63,6 +63,8 @@ fn examples_and_counterexamples() {
         ("m.mar", zip(&[member("handler.py", b"import os\nos.system('x')\n")]), Some(Dangerous)),
         ("m.skops", zip(&[member("schema.json", br#"{"__class__": "f", "__module__": "os", "__loader__": "FunctionNode", "content": {"module_path": "os", "function": "system"}}"#)]), Some(Dangerous)),
         ("m.skops", zip(&[member("schema.json", br#"{"__class__": "LinearRegression", "__module__": "sklearn.linear_model._base", "__loader__": "ObjectNode", "content": {"__class__": "dict", "__module__": "builtins", "__loader__": "DictNode"}}"#)]), None),
+        ("c.yaml", b"model:\n  _target_: os.system\n  command: id\n".to_vec(), Some(Dangerous)),
+        ("c.yaml", b"model:\n  _target_: torch.nn.Linear\n".to_vec(), None),
         ("m.bin", b"\x7fELF\x02\x01\x01\0".to_vec(), Some(Suspicious)),
         ("m.plan", b"ptrt\0\0\0\0".to_vec(), Some(Review)),
     ] {
