@@ -10,7 +10,7 @@ use crate::state;
 
 pub(super) fn run(global: &Global, command: AuditCommand) -> Done {
     let AuditCommand::Verify = command;
-    let broken = state::with_store(global, |store| async move { Ok(store.verify_audit().await?) })?;
+    let broken = state::with_store(global, |store| async move { store.verify_audit().await })?;
     if global.format == Format::Json {
         output::json(&json!({"ok": broken.is_none(), "broken_at": broken}));
     } else if broken.is_none() {

@@ -22,7 +22,7 @@ pub(super) fn run(global: &Global, command: CaseCommand) -> Done {
 
 fn list(global: &Global) -> Done {
     let all = TenantId("*".into());
-    let cases = state::with_store(global, |s| async move { Ok(s.list_cases(&all, None, 0, ROWS_MAX).await?) })?;
+    let cases = state::with_store(global, |s| async move { s.list_cases(&all, None, 0, ROWS_MAX).await })?;
     if global.format == Format::Json {
         output::json(&json!({ "cases": cases }));
     } else if cases.is_empty() {

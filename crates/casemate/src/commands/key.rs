@@ -49,7 +49,7 @@ fn create(global: &Global, args: KeyCreateArgs) -> Done {
             &json!({"id": made.row.id, "key": made.key.expose(), "tenant": made.row.tenant, "tier": made.row.tier}),
         );
     } else {
-        output::line(format!("{}", made.key.expose()));
+        output::line(made.key.expose());
         output::line(format!(
             "Key {} of tenant {}, tier {}. It is shown this once.",
             made.row.id, made.row.tenant, made.row.tier

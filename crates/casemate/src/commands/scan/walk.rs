@@ -7,9 +7,12 @@ use crate::failure::Failure;
 /// More files than this in one call are refused, with the advice to split.
 const FILES_MAX: usize = 2_000_000;
 
+/// What could not be read, and why.
+pub(super) type Unread = (PathBuf, String);
+
 /// Every regular file under `roots`, sorted; links are not followed. A root that is not there is an error, what cannot
 /// be read below it is returned beside the files.
-pub(super) fn files_under(roots: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<(PathBuf, String)>), Failure> {
+pub(super) fn files_under(roots: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<Unread>), Failure> {
     let (mut files, mut unread) = (Vec::new(), Vec::new());
     for root in roots {
         let kind = std::fs::metadata(root)
@@ -25,7 +28,7 @@ pub(super) fn files_under(roots: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<(PathB
     Ok((files, unread))
 }
 
-fn walk(root: &Path, files: &mut Vec<PathBuf>, unread: &mut Vec<(PathBuf, String)>) -> Result<(), Failure> {
+fn walk(root: &Path, files: &mut Vec<PathBuf>, unread: &mut Vec<Unread>) -> Result<(), Failure> {
     let mut open = vec![root.to_owned()];
     while let Some(dir) = open.pop() {
         let entries = match std::fs::read_dir(&dir) {
