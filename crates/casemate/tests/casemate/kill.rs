@@ -33,6 +33,7 @@ fn nothing_acknowledged_is_lost_and_nothing_is_done_twice() {
     runtime.block_on(play(seed));
 }
 
+#[expect(clippy::print_stdout, reason = "a test says how far it came")]
 async fn play(seed: u64) {
     let dir = tempfile::tempdir().expect("a folder");
     let stub = CountingStub::start();
