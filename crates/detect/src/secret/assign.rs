@@ -137,6 +137,15 @@ pub(crate) fn value_after(bytes: &[u8], start: usize, end: usize) -> Option<Assi
             fillers: 0,
         });
     }
+    // `…x+key=` at the end of a line of base 64 is its padding.
+    let encoded = name_start.checked_sub(1).is_some_and(|i| matches!(bytes[i], b'+' | b'/'));
+    if encoded
+        && (bytes.get(name_end) == Some(&b'+')
+            || bytes[name_end..].starts_with(b"=\n")
+            || bytes[name_end..].starts_with(b"=="))
+    {
+        return None;
+    }
     let limit = bytes.len().min(name_end + ASSIGN_GAP_MAX);
     let mut i = name_end;
     let (mut operator, mut fillers, mut lines) = (false, 0u8, 0);
