@@ -27,13 +27,14 @@ impl Pass<'_> {
             for (rule, pattern) in &used.tokens {
                 self.token_at(*rule, usize::from(*pattern), start, out);
             }
-            for rule in &used.regexes {
+            let repeated = self.repeated(i);
+            for rule in used.regexes.iter().filter(|_| !repeated) {
                 self.regex_near(*rule, start, end, out);
             }
             for finder in &used.finders {
                 self.anchored(*finder, start, end, out);
             }
-            if (used.secret || !used.services.is_empty()) && self.options.kinds.contains(Kind::Secret) {
+            if (used.secret || !used.services.is_empty()) && !repeated && self.options.kinds.contains(Kind::Secret) {
                 // All words of one name lead to one value.
                 let assigned = match last {
                     Some((name_end, found)) if end <= name_end && found.is_some_and(|a| start >= a.name.0) => found,
@@ -164,6 +165,16 @@ impl Pass<'_> {
             let prior = self.engine.rules[usize::from(rule)].prior;
             self.keep(rule, start, end, sigmoid(logits + prior - self.path_evidence()), out);
         }
+    }
+
+    /// True if the same word is just before: the first of a row is enough, and a row of a hundred thousand costs little.
+    fn repeated(&self, index: usize) -> bool {
+        let hit = &self.hits[index];
+        self.hits[..index]
+            .iter()
+            .rev()
+            .take_while(|h| h.end + 10 >= hit.end)
+            .any(|h| h.word == hit.word && h.end < hit.end)
     }
 
     /// True if a longer service name holds this one: `circle` in `circleci`.

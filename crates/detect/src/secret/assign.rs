@@ -137,6 +137,15 @@ pub(crate) fn value_after(bytes: &[u8], start: usize, end: usize) -> Option<Assi
             fillers: 0,
         });
     }
+    // `…x+key=` at the end of a line of base 64 is its padding.
+    let encoded = name_start.checked_sub(1).is_some_and(|i| matches!(bytes[i], b'+' | b'/'));
+    if encoded
+        && (bytes.get(name_end) == Some(&b'+')
+            || bytes[name_end..].starts_with(b"=\n")
+            || bytes[name_end..].starts_with(b"=="))
+    {
+        return None;
+    }
     let limit = bytes.len().min(name_end + ASSIGN_GAP_MAX);
     let mut i = name_end;
     let (mut operator, mut fillers, mut lines) = (false, 0u8, 0);
@@ -168,7 +177,7 @@ pub(crate) fn value_after(bytes: &[u8], start: usize, end: usize) -> Option<Assi
         let word = &bytes[value.0..value.1];
         let quoted = quote.is_some_and(|q| bytes.get(value.1) == Some(&q));
         let next_assigns = bytes[value.1..bytes.len().min(value.1 + 3)].iter().any(|b| matches!(b, b'=' | b':'));
-        if is_filler(word) && (!quoted || next_assigns || !operator) && fillers < 6 {
+        if is_filler(word) && (!quoted || next_assigns || !operator) && fillers < 5 {
             fillers += 1;
             i = value.1;
             continue;
@@ -201,7 +210,9 @@ fn value_at(bytes: &[u8], start: usize, quote: Option<u8>) -> Option<(usize, usi
         }
     }
     let mut i = start;
-    while i < max && !STOP.has(bytes[i]) {
+    // `a=b=c` are two values; base 64 has `=` at its end only.
+    let chained = |i: usize| i > start && bytes[i] == b'=' && bytes.get(i + 1).is_some_and(|b| ALNUM.has(*b));
+    while i < max && !STOP.has(bytes[i]) && !chained(i) {
         i += 1;
     }
     while i > start && matches!(bytes[i - 1], b'.' | b':' | b'*') {
@@ -214,8 +225,7 @@ fn value_at(bytes: &[u8], start: usize, quote: Option<u8>) -> Option<(usize, usi
 fn is_filler(word: &[u8]) -> bool {
     word.len() <= 40
         && word.split(|b| matches!(b, b'_' | b'-' | b'.')).all(|part| {
-            let lower = part.to_ascii_lowercase();
-            part.is_empty() || FILLERS.contains(&lower.as_slice())
+            part.is_empty() || FILLERS.iter().any(|f| f.len() == part.len() && f.eq_ignore_ascii_case(part))
         })
 }
 

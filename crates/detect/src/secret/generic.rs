@@ -166,6 +166,10 @@ fn is_uuid(value: &[u8]) -> bool {
 pub(crate) fn judge(bytes: &[u8], assigned: &Assigned, name: Name) -> Option<f32> {
     let value = &bytes[assigned.value.0..assigned.value.1];
     let gap = &bytes[assigned.name.1..assigned.value.0];
+    // Inside base 64, `+pw+` is no name with a value.
+    if !assigned.operator && !gap.iter().any(|b| matches!(b, b' ' | b'\t' | b'"' | b'\'' | b'`' | b'(')) {
+        return None;
+    }
     let cut = bytes[assigned.value.1..].starts_with(b"..") || (gap.contains(&b'\n') && !assigned.quoted);
     if cut || value.len() < 6 || value.len() > 400 || assigned.call || is_placeholder(value) || value.contains(&b' ') {
         return None;

@@ -16,6 +16,7 @@ pub(crate) fn url_password(bytes: &[u8], at: usize) -> Option<(Span, bool)> {
             b':' if colon.is_none() => colon = Some(i),
             b'@' => break,
             b'/' | b'?' if colon.is_none() => return None,
+            b'/' if bytes[i - 1] == b'/' => return None,
             b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'' | b'<' | b'>' | b'`' | b'|' => return None,
             _ => {}
         }
