@@ -114,3 +114,53 @@ impl Counts {
         (SOURCE_MASS / count).min(1.0) * self.even[usize::from(p.positive)].min(4.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{TextData, text_model};
+    use crate::Classifier;
+    use crate::model::{Embedding, Features, ModelError, TextModel};
+    use crate::text::fold;
+    use crate::train::{DataError, Row, TrainError};
+    use crate::views::{ViewLimits, views};
+
+    fn data(positive: usize) -> TextData {
+        let goods = ["apples", "pears", "plums", "figs", "dates"];
+        let row = |i: usize| {
+            let leak = i < positive;
+            let good = goods[i % goods.len()];
+            let text = if leak {
+                format!("our internal price list says {good} sell at {i} a crate")
+            } else {
+                format!("when are {good} ripe, and how do I store them in week {i}?")
+            };
+            Row { text, positive: leak, source: "s".into(), kind: String::new(), licence: String::new() }
+        };
+        TextData { id: "prices".into(), rows: (0..60).map(row).collect(), digests: vec![], bits: 12 }
+    }
+
+    fn logit(model: &TextModel, text: &str) -> f32 {
+        let view = views(text, &mut fold(text), &ViewLimits::default()).views.swap_remove(0);
+        model.logit(&Features::of(&view), &Classifier::builtin().embed(text))
+    }
+
+    #[test]
+    fn a_users_check_is_learned_the_same_each_time_and_bound_to_its_table() {
+        let embedding = Classifier::builtin().embedding();
+        let model = text_model(data(30), embedding, 7).expect("a model");
+        assert_eq!(model.bytes(), text_model(data(30), embedding, 7).expect("the same").bytes());
+        let model = TextModel::parse(&model.bytes(), embedding).expect("what was written");
+        let leak = logit(&model, "the internal price list has plums at 99 a crate");
+        let clean = logit(&model, "how do I store ripe plums?");
+        assert!(leak > clean + 1.0, "{leak} {clean}");
+        let other = Embedding::parse(&crate::model::tiny_table(&["[UNK]", "a"])).expect("a table");
+        assert!(matches!(TextModel::parse(&model.bytes(), &other), Err(ModelError::Embedding { .. })));
+    }
+
+    #[test]
+    fn one_class_is_refused() {
+        let embedding = Classifier::builtin().embedding();
+        let refused = text_model(data(60), embedding, 7).err();
+        assert_eq!(refused, Some(TrainError::Data(DataError::OneClass { class: "negative", rows: 0, min: 8 })));
+    }
+}
