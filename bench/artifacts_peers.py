@@ -1,90 +1,122 @@
 #!/usr/bin/env python3
 """Runs the published pickle and model scanners over a folder of labelled samples and makes the table of bench/artifacts.md.
 
-    python3 bench/artifacts_peers.py LABELS.csv SAMPLES_DIR VENV_DIR [--timeout 30] [--only NAME,NAME]
+    python3 bench/artifacts_peers.py LABELS.csv SAMPLES_DIR VENV_DIR [--timeout 20] [--only NAME,NAME]
 
-VENV_DIR is a virtual environment outside the repository with picklescan, modelscan, fickling and modelaudit. Every scanner
-runs as a process of its own for each file, with a time limit; nothing is loaded or unpickled by this script. CPU time is
-user + system of the child processes.
+VENV_DIR is a virtual environment outside the repository with picklescan, modelscan, fickling and modelaudit. Each scanner
+runs in a worker process of that environment, which imports it once and takes one path after the other, with a time limit
+for each; a worker that hangs or dies counts as an error for that file and is started again. Only scanning functions are
+called: nothing is loaded or unpickled. CPU time is user + system of the workers, start of the interpreter included.
 """
-import argparse, csv, json, os, resource, subprocess, sys
-from concurrent.futures import ThreadPoolExecutor
+import argparse, csv, json, os, resource, select, subprocess, sys
 
-
-def run(cmd, timeout):
+WORKER = r"""
+import os, sys, json, logging
+logging.disable(logging.CRITICAL)
+out = os.fdopen(os.dup(1), "w", buffering=1)
+null = os.open(os.devnull, os.O_WRONLY)
+os.dup2(null, 1), os.dup2(null, 2)
+name = sys.argv[1]
+if name.startswith("picklescan"):
+    from picklescan.scanner import scan_file_path
+    strict = "--strict" in name
+    def scan(path):
+        # As its command line does: an issue is a dangerous global; --strict promotes the suspicious ones.
+        r = scan_file_path(path, strict=strict)
+        if r.issues_count > 0:
+            return "flagged"
+        return "error" if r.scan_err else "clean" if r.scanned_files else "skipped"
+elif name == "modelscan":
+    from modelscan.modelscan import ModelScan
+    def scan(path):
+        m = ModelScan()
+        m.scan(path)
+        if m.issues.all_issues:
+            return "flagged"
+        return "error" if m.errors else "clean" if m.scanned else "skipped"
+elif name == "fickling":
+    import fickling
+    def scan(path):
+        return "clean" if fickling.is_likely_safe(path) else "flagged"
+else:
+    from modelaudit.core import scan_model_directory_or_file
+    def scan(path):
+        r = scan_model_directory_or_file(path)
+        level = lambda i: str(getattr(i.severity, "value", i.severity)).lower()
+        levels = {level(i) for i in r.issues}
+        if "critical" in levels:
+            return "flagged critical"
+        if "warning" in levels:
+            return "flagged warning"
+        return "error" if getattr(r, "has_errors", False) else "clean"
+for line in sys.stdin:
     try:
-        p = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, env={**os.environ, "NO_COLOR": "1", "PROMPTFOO_DISABLE_TELEMETRY": "1", "NO_ANALYTICS": "1"})
-        return p.returncode, p.stdout.decode("utf-8", "replace"), p.stderr.decode("utf-8", "replace")
-    except subprocess.TimeoutExpired:
-        return "timeout", "", ""
+        answer = scan(line.rstrip("\\n"))
+    except BaseException as e:
+        answer = "error"
+    out.write(answer + "\\n")
+""".replace("\\\\n", "\\n")
+
+SCANNERS = ["picklescan", "picklescan --strict", "modelscan", "fickling", "modelaudit"]
 
 
-def picklescan(bin, path, timeout, strict=False):
-    code, out, err = run([f"{bin}/picklescan", "-p", path] + (["--strict"] if strict else []), timeout)
-    if code == "timeout":
-        return "error"
-    return {0: "clean", 1: "flagged"}.get(code, "error")
+class Worker:
+    def __init__(self, python, name):
+        self.python, self.name, self.process = python, name, None
 
+    def ask(self, path, timeout):
+        fresh = self.process is None
+        if fresh:
+            env = {**os.environ, "PROMPTFOO_DISABLE_TELEMETRY": "1", "NO_ANALYTICS": "1", "DO_NOT_TRACK": "1"}
+            self.process = subprocess.Popen([self.python, "-c", WORKER, self.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env)
+        try:
+            self.process.stdin.write(path.encode() + b"\n")
+            self.process.stdin.flush()
+            ready, _, _ = select.select([self.process.stdout], [], [], timeout + (120 if fresh else 0))
+            line = self.process.stdout.readline() if ready else b""
+        except OSError:
+            line = b""
+        if not line:
+            self.stop()
+            return "error"
+        return line.decode().strip()
 
-def modelscan(bin, path, timeout):
-    code, out, err = run([f"{bin}/modelscan", "-p", path, "-r", "json"], timeout)
-    if code == "timeout":
-        return "error"
-    # 0 no issue, 1 issues, 2 errors, 3 no supported file.
-    return {0: "clean", 1: "flagged", 3: "skipped"}.get(code, "error")
-
-
-def fickling(bin, path, timeout):
-    code, out, err = run([f"{bin}/fickling", "--check-safety", path], timeout)
-    if code == "timeout":
-        return "error"
-    return {0: "clean", 1: "flagged"}.get(code, "error")
-
-
-def modelaudit(bin, path, timeout):
-    code, out, err = run([f"{bin}/modelaudit", "scan", "--format", "json", path], timeout)
-    if code == "timeout":
-        return "error"
-    # 0 clean, 1 issues, 2 errors.
-    return {0: "clean", 1: "flagged"}.get(code, "error")
-
-
-SCANNERS = {
-    "picklescan": picklescan,
-    "picklescan --strict": lambda b, p, t: picklescan(b, p, t, True),
-    "modelscan": modelscan,
-    "fickling": fickling,
-    "modelaudit": modelaudit,
-}
+    def stop(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
 
 
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("labels"), a.add_argument("samples"), a.add_argument("venv")
-    a.add_argument("--timeout", type=float, default=30)
+    a.add_argument("--timeout", type=float, default=20)
     a.add_argument("--only", default="")
     a = a.parse_args()
     rows = list(csv.DictReader(open(a.labels)))
     pickled = {"pickle", "pkl", "joblib", "pt", "pth", "npy", "npz", "container", "gz", "gzip", "bz2", "lzma", "xz", "lz4", "torch-zip", "bin", "jit"}
-    print("| scanner | malicious flagged | passed as clean | error or skipped | benign flagged, pickle-bearing formats | benign flagged, other formats | CPU s |")
-    print("|---|---|---|---|---|---|---|")
-    for name, f in SCANNERS.items():
+    print("| scanner | malicious flagged | passed as clean | error or not supported | benign flagged, pickle-bearing formats | benign flagged, other formats | CPU s |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+    for name in SCANNERS:
         if a.only and name not in a.only.split(","):
             continue
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        with ThreadPoolExecutor(2) as pool:
-            results = list(pool.map(lambda r: f(os.path.join(a.venv, "bin"), os.path.join(a.samples, r["path"]), a.timeout), rows))
+        w = Worker(os.path.join(a.venv, "bin", "python"), name)
+        results = [w.ask(os.path.join(os.path.abspath(a.samples), r["path"]), a.timeout) for r in rows]
+        w.stop()
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
         def share(pick, want):
             s = [x for r, x in zip(rows, results) if pick(r)]
-            n = sum(x in want for x in s)
+            n = sum(x.startswith(want) for x in s)
             return f"{n}/{len(s)} ({100 * n / max(1, len(s)):.1f} %)"
+
         bad = lambda r: r["label"] == "malicious"
-        print("| " + " | ".join([name, share(bad, {"flagged"}), share(bad, {"clean"}), share(bad, {"error", "skipped"}),
-              share(lambda r: not bad(r) and r["format"] in pickled, {"flagged"}), share(lambda r: not bad(r) and r["format"] not in pickled, {"flagged"}), f"{cpu:.0f}"]) + " |", flush=True)
-        with open(os.path.join(a.venv, f"results-{name.replace(' ', '')}.json"), "w") as out:
-            json.dump({r["path"]: x for r, x in zip(rows, results)}, out, indent=0)
+        for label, want in [(name, ("flagged",))] + ([(name + ", critical only", ("flagged critical",))] if name == "modelaudit" else []):
+            print("| " + " | ".join([label, share(bad, want), share(bad, ("clean",)), share(bad, ("error", "skipped")), share(lambda r: not bad(r) and r["format"] in pickled, want),
+                  share(lambda r: not bad(r) and r["format"] not in pickled, want), f"{cpu:.0f}"]) + " |", flush=True)
 
 
 main()

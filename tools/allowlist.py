@@ -40,7 +40,7 @@ SKIP_PARTS = {"tests", "test", "testing", "_testing", "conftest", "setup", "exam
 # Functions are kept for the packages whose objects hold references to them; elsewhere an unknown function is for review.
 FUNCTIONS_OF = ("sklearn", "numpy", "scipy", "pandas", "xgboost", "lightgbm", "catboost", "imblearn", "joblib", "torch.nn", "torch.functional",
                 "torch.special", "torch.distributions", "torch.optim", "transformers.activations", "timm.layers", "torchvision.transforms",
-                "torchmetrics", "chemprop", "skorch", "hmmlearn", "umap", "category_encoders", "gpytorch", "mlxtend", "ngboost", "lifelines")
+                "torchmetrics", "chemprop", "skorch", "hmmlearn", "umap", "category_encoders", "gpytorch", "mlxtend", "ngboost", "lifelines", "gensim")
 SKIP_MODULES = ("torch._inductor", "torch._dynamo", "torch.testing", "torch._refs", "torch._decomp", "torch.onnx", "torch.export", "torch._export",
                 "torch.fx", "torch.utils", "torch._functorch", "torch._subclasses", "torch._prims", "torch.distributed", "torch._higher_order_ops",
                 "torch.package", "torch.hub", "torchgen", "functorch", "numpy.f2py", "numpy.distutils", "numpy.testing", "joblib.externals",
@@ -117,6 +117,13 @@ def read_module(source, is_pyi):
                 visit(n.body, q + ".")
             elif isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)) and not prefix:
                 m.functions[n.name] = sinks_and_calls(n)
+            elif isinstance(n, ast.Assign) and not prefix and isinstance(n.value, ast.Name):
+                # An older name for a class or function of the same module.
+                for t in n.targets:
+                    if isinstance(t, ast.Name) and n.value.id in m.classes:
+                        m.classes[t.id] = m.classes[n.value.id]
+                    elif isinstance(t, ast.Name) and n.value.id in m.functions:
+                        m.functions[t.id] = m.functions[n.value.id]
             elif isinstance(n, (ast.If, ast.Try)) and not prefix:
                 visit(n.body, prefix)
                 for h in getattr(n, "handlers", []):

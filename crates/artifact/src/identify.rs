@@ -30,6 +30,11 @@ pub(crate) fn dispatch<'a>(scan: &mut Scan<'a, '_>, mut job: Job<'a>) {
     containers(scan, &job, &head, &name);
     let pickled = pickles(scan, &job, &head);
     formats(scan, &job, &head, &name);
+    let unknown = scan.is_unknown(&job);
+    if unknown && [".pkl", ".pickle", ".dill", ".joblib", ".p"].iter().any(|e| name.ends_with(e)) {
+        // Whoever opens a file of this name unpickles it, whatever it begins like.
+        pickle::scan_pickle(scan, &job, 0, Setting::Guess);
+    }
     mismatch(scan, &job, &name, pickled);
 }
 
@@ -156,7 +161,12 @@ fn text(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u8], name: &str) {
     let Some(bytes) = job.source.whole(scan.config.text_bytes_max) else { return };
     let Ok(text) = std::str::from_utf8(&bytes) else { return };
     scan.format("text");
-    if template::is_template(text) && !name.ends_with(".py") {
+    let named = [".jinja", ".jinja2", ".j2", ".template", ".tmpl"].iter().any(|e| name.ends_with(e));
+    // Any text may hold braces; what is too long for a template is one only by its name.
+    if template::is_template(text)
+        && !name.ends_with(".py")
+        && (named || text.len() <= template::TEMPLATE_BYTES_MAX && is_prose(text))
+    {
         scan.format("template");
         template::check(scan, text, 0, "the template");
     }
@@ -176,6 +186,16 @@ fn text(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u8], name: &str) {
             }
         }
     }
+}
+
+/// True for text that people write: few characters outside of ASCII letters, digits and punctuation in its beginning.
+fn is_prose(text: &str) -> bool {
+    let (mut odd, mut all) = (0u32, 0u32);
+    for c in text.chars().take(4096) {
+        all += 1;
+        odd += u32::from(c.is_control() && !c.is_whitespace() || ('\u{80}'..='\u{bf}').contains(&c) || c == '\u{fffd}');
+    }
+    odd * 50 <= all
 }
 
 /// `_target_` of Hydra configurations: the dotted name of what is called when the model is instantiated.

@@ -212,6 +212,11 @@ impl<'a, 'c> Scan<'a, 'c> {
         parent.and_then(|p| self.tree.get(p)).is_some_and(|n| n.format.split('+').any(|f| f == format))
     }
 
+    /// True when no reader knew the part, or it is mere text.
+    pub(crate) fn is_unknown(&self, job: &Job<'_>) -> bool {
+        self.tree.get(job.node).is_some_and(|n| n.format.is_empty() || n.format == "text")
+    }
+
     /// Keeps the unpacked bytes of the part when it is the one that was asked for.
     pub(crate) fn offer(&mut self, job: &Job<'a>) {
         if let Some((member, found)) = self.wanted.as_mut()

@@ -109,11 +109,12 @@ fn plausible_ops(head: &[u8]) -> bool {
                 },
                 None => return seen >= 3,
             },
-            b'c' | b'i' => return plausible_global(&head[i..]),
+            b'c' | b'i' => return plausible_global(&head[i..]) || seen >= 8 && head.len() - i < 200,
             b'I' | b'L' | b'F' | b'g' | b'p' => {
                 let Some(next) = line(i) else {
-                    // A number longer than the head: nothing else is made of digits alone.
-                    return head.len() - i > 400 && head[i..].iter().all(u8::is_ascii_digit);
+                    // Cut by the end of the head, or a number longer than it: nothing else is made of digits alone.
+                    let digits = head[i..].iter().all(u8::is_ascii_digit);
+                    return digits && (seen >= 3 || head.len() - i > 400);
                 };
                 if !head[i..next - 1].iter().all(|b| b.is_ascii_digit() || b"+-.eELinfa\r".contains(b)) {
                     return false;
@@ -124,12 +125,14 @@ fn plausible_ops(head: &[u8]) -> bool {
                 continue;
             }
             b'S' => {
-                if !matches!(head.get(i), Some(b'\'' | b'"')) {
-                    return false;
+                match head.get(i) {
+                    Some(b'\'' | b'"') => {}
+                    Some(_) => return false,
+                    None => return seen >= 3,
                 }
                 match line(i) {
                     Some(next) => i = next,
-                    None => return false,
+                    None => return seen >= 3,
                 }
                 strong = true;
                 seen += 1;
@@ -138,7 +141,7 @@ fn plausible_ops(head: &[u8]) -> bool {
             b'V' | b'P' => {
                 match line(i) {
                     Some(next) => i = next,
-                    None => return false,
+                    None => return seen >= 3,
                 }
                 seen += 1;
                 continue;

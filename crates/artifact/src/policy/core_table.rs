@@ -211,6 +211,8 @@ static TABLE: &[(&str, Contract, &str)] = &[
     // pandas: the reducers of blocks, indexes and time stamps.
     ("pandas._libs.internals", Any, "_unpickle_block BlockManager"),
     ("pandas.core.internals.blocks", Any, "new_block"),
+    ("pandas.core.internals", Class, "BlockManager SingleBlockManager"),
+    ("pandas.core.indexes.frozen", Class, "FrozenNDArray FrozenList"),
     ("pandas.core.indexes.base", ClassFirst, "_new_Index"),
     ("pandas.indexes.base", ClassFirst, "_new_Index"),
     ("pandas.core.index", ClassFirst, "_new_Index"),
