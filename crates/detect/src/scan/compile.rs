@@ -26,7 +26,7 @@ const REGEX_BYTES_MAX: usize = 1 << 18;
 /// Bytes searched before and after a keyword unless the rule says otherwise.
 const WINDOW: [usize; 2] = [64, 256];
 /// Widest window.
-const WINDOW_MAX: usize = 1_024;
+const WINDOW_MAX: usize = 384;
 
 impl Engine {
     /// Compiles a set of rules.
