@@ -143,7 +143,7 @@ fn formats(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u8], name: &str) {
         skops::scan_schema(scan, job);
     } else if json_model::looks_like_json(head) {
         json_model::scan_json(scan, job, name);
-    } else if !script {
+    } else if !script && scan.is_unknown(job) {
         text(scan, job, head, name);
     }
     if onnx::looks_like(job, head) {
