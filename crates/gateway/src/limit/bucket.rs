@@ -62,7 +62,8 @@ impl Bucket {
 }
 
 fn wait_ms(missing: f64, per_min: u64) -> u64 {
-    (missing.max(0.0) * 60_000.0 / per_min.max(1) as f64).ceil() as u64
+    // The same rounding error as in `take`: a millionth of a millisecond is none.
+    (missing.max(0.0) * 60_000.0 / per_min.max(1) as f64 - 1e-6).ceil() as u64
 }
 
 #[cfg(test)]

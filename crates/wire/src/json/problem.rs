@@ -37,6 +37,12 @@ pub enum JsonProblem {
         /// The escape.
         offset: usize,
     },
+    /// A number beyond what a double holds: one reader takes it as infinity, another refuses it.
+    #[error("a number at byte {offset} is too large")]
+    Number {
+        /// Its first character.
+        offset: usize,
+    },
     /// Nested too deeply.
     #[error("the body is nested deeper than {depth_max} levels at byte {offset}")]
     TooDeep {

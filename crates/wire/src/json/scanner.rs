@@ -115,7 +115,20 @@ impl<'a> Scanner<'a> {
             }
             self.digits()?;
         }
+        if !self.is_finite(start) {
+            return Err(JsonProblem::Number { offset: start });
+        }
         self.push(Kind::Number, false, start, self.at).map(|_| ())
+    }
+
+    /// False for a number that no double holds: one reader takes it as infinity, another refuses it.
+    fn is_finite(&self, start: usize) -> bool {
+        let text = &self.bytes[start..self.at];
+        // Without an exponent and with fewer digits than the greatest double has there is nothing to find out.
+        if text.len() < 300 && !text.iter().any(|b| matches!(b, b'e' | b'E')) {
+            return true;
+        }
+        std::str::from_utf8(text).ok().and_then(|t| t.parse::<f64>().ok()).is_some_and(f64::is_finite)
     }
 
     fn hex4(&self, at: usize) -> Option<u32> {

@@ -265,6 +265,8 @@ mod tests {
         assert!(matches!(parse(&twice), Err(JsonProblem::DuplicateKey { .. })));
         assert_eq!(parse(r#"["\ud800"]"#).unwrap_err(), JsonProblem::LoneSurrogate { offset: 2 });
         assert_eq!(parse(r#"["\udc00"]"#).unwrap_err(), JsonProblem::LoneSurrogate { offset: 2 });
+        assert_eq!(parse("[1e999]").unwrap_err(), JsonProblem::Number { offset: 1 });
+        assert!(parse("[1e308, 1e-999]").is_ok());
         assert_eq!(
             Doc::parse(b"[\"a\xffb\"]", &JsonLimits::default()).unwrap_err(),
             JsonProblem::NotUtf8 { offset: 3 }
