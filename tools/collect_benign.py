@@ -4,7 +4,8 @@
     pip download --no-deps --only-binary :all: -d DIR transformers botocore … (the list is in models/injection.md)
     python3 tools/collect_benign.py DIR OUT.jsonl
 
-Doc strings, read-me files and Markdown become kind `docs`; translated messages and voice-assistant sentences become kind
+npm packages (`npm pack NAME`, the list is there too) are read from the same folder. Pieces of code, configuration and data
+become kind `code`; doc strings, read-me files and Markdown become kind `docs`; translated messages and voice-assistant sentences become kind
 `multilingual`. The text is used to train and is never committed."""
 import ast
 import glob
@@ -12,9 +13,11 @@ import json
 import random
 import re
 import sys
+import tarfile
 import zipfile
 
-PER_WHEEL, PER_LANGUAGE = 220, 60
+PER_WHEEL, PER_LANGUAGE, CODE_PER_PACKAGE, FILES_PER_PACKAGE = 220, 60, 90, 120
+CODE = (".py", ".pyi", ".json", ".js", ".mjs", ".cjs", ".ts", ".css", ".html", ".yaml", ".yml", ".toml", ".cfg", ".xml", ".csv", ".sql", ".sh", ".c", ".h", ".txt", ".po", ".svg", ".scss")
 LICENCES = ("mit", "apache", "cc-by", "cc by")
 
 
@@ -25,12 +28,43 @@ def licence_of(wheel):
             head, _, body = text.partition("\n\n")
             found = re.findall(r"^(?:License(?:-Expression)?|Classifier: License ::.*?): ?(.*)$|^Classifier: License :: (.*)$", head, re.M)
             return " / ".join(sorted({a or b for a, b in found if a or b})), body
+    for name in wheel.namelist():
+        if name == "package/package.json":
+            return str(json.loads(wheel.read(name)).get("license", "")), ""
     return "", ""
+
+
+class Package:
+    """An npm tarball with the face of a zip file."""
+
+    def __init__(self, path):
+        with tarfile.open(path) as tar:
+            self.files = {m.name: tar.extractfile(m).read() for m in tar.getmembers() if m.isfile() and m.size < 4_000_000}
+
+    def namelist(self):
+        return list(self.files)
+
+    def read(self, name):
+        return self.files[name]
+
+    def getinfo(self, name):
+        return type("Info", (), {"file_size": len(self.files[name])})
+
+
+def code_pieces(package, rng):
+    """Pieces of 100 to 900 characters of any text file, cut where a line ends."""
+    names = [n for n in sorted(package.namelist()) if n.lower().endswith(CODE) and 200 < package.getinfo(n).file_size < 2_000_000]
+    rng.shuffle(names)
+    for name in names[:CODE_PER_PACKAGE]:
+        text = package.read(name).decode("utf-8", "replace")
+        start = rng.randrange(max(1, len(text) - 400))
+        piece = text[start : start + rng.randrange(100, 900)]
+        yield piece.split("\n", 1)[-1] if piece.count("\n") > 2 else piece
 
 
 def chunks(text):
     out, size = [], 0
-    for part in re.split(r"\n\s*\n", text):
+    for part in text[:100_000].split("\n\n"):
         out.append(part)
         size += len(part)
         if size > 500:
@@ -85,15 +119,20 @@ def expand(sentence, rng, lists):
 
 def main(folder, out):
     rng, rows = random.Random(1), []
-    for path in sorted(glob.glob(f"{folder}/*.whl")):
-        wheel, package = zipfile.ZipFile(path), path.split("/")[-1].split("-")[0]
+    for path in sorted(glob.glob(f"{folder}/*.whl") + glob.glob(f"{folder}/*.tgz")):
+        npm = path.endswith(".tgz")
+        wheel, package = Package(path) if npm else zipfile.ZipFile(path), path.split("/")[-1].split("-")[0]
         licence, readme = licence_of(wheel)
         if not any(l in licence.lower() for l in LICENCES):
             print(f"{package}: licence {licence!r} is not one of ours, left out")
             continue
         docs, spoken = list(chunks(readme)), {}
-        for name in sorted(wheel.namelist()):
-            if name.endswith((".py", ".md", ".rst", ".txt")) and "license" not in name.lower() and "/vendor" not in name:
+        names = sorted(wheel.namelist())
+        rng.shuffle(names)
+        read = 0
+        for name in names:
+            if read < FILES_PER_PACKAGE and name.endswith((".py", ".md", ".rst", ".txt")) and "license" not in name.lower() and "/vendor" not in name and wheel.getinfo(name).file_size < 300_000:
+                read += 1
                 raw = wheel.read(name).decode("utf-8", "replace")
                 docs.extend(doc_strings(raw) if name.endswith(".py") else chunks(raw))
             elif m := re.search(r"(?:locale|locales|translations|i18n|data)/([A-Za-z_-]{2,7})(?:/|\.json)", name):
@@ -108,12 +147,15 @@ def main(folder, out):
         docs = sorted({d[:2000] for d in docs if 80 <= len(d)})
         rng.shuffle(docs)
         for text in docs[:PER_WHEEL]:
-            rows.append({"text": text, "label": 0, "source": f"pypi-{package}", "licence": licence, "kind": "docs"})
+            rows.append({"text": text, "label": 0, "source": f"{'npm' if npm else 'pypi'}-{package}", "licence": licence, "kind": "docs"})
+        for text in code_pieces(wheel, rng):
+            if len(text.strip()) > 60:
+                rows.append({"text": text, "label": 0, "source": f"{'npm' if npm else 'pypi'}-{package}", "licence": licence, "kind": "code"})
         for language, found in sorted(spoken.items()):
             found = sorted(set(found))
             rng.shuffle(found)
             for text in found[:PER_LANGUAGE]:
-                rows.append({"text": text[:600], "label": 0, "source": f"pypi-{package}", "licence": licence, "kind": "multilingual"})
+                rows.append({"text": text[:600], "label": 0, "source": f"{'npm' if npm else 'pypi'}-{package}", "licence": licence, "kind": "multilingual"})
         print(f"{package}: {licence}: {min(len(docs), PER_WHEEL)} docs, {sum(min(len(f), PER_LANGUAGE) for f in spoken.values())} messages in {len(spoken)} languages")
     with open(out, "w", encoding="utf-8") as file:
         for row in rows:

@@ -1,9 +1,13 @@
 //! What a part is, by content: every reader whose magic matches runs.
 
 use crate::container::stream::{self, Codec, Ending};
-use crate::container::{torch, zip};
+use crate::container::{sevenz, tar, torch, zip};
+use crate::format::{
+    code, flatbuffer, gguf, hdf5, json_model, npy, onnx, rds, safetensors, skops, template, tensorflow, xml,
+};
 use crate::pickle::{self, Setting};
-use crate::report::ArtifactSeverity::{Review, Suspicious};
+use crate::policy;
+use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
 use crate::rules;
 use crate::scan::{Child, Hint, Job, Packing, Scan};
 use crate::source::Source;
@@ -16,28 +20,251 @@ pub(crate) fn dispatch<'a>(scan: &mut Scan<'a, '_>, mut job: Job<'a>) {
     if !unpack(scan, &mut job) {
         return;
     }
+    scan.offer(&job);
     let head = job.source.bytes(0, HEAD_BYTES);
     if head.is_empty() {
         scan.format("empty");
         return;
     }
-    let mut matched = 0;
+    let name = job.file_name(scan).to_owned();
+    containers(scan, &job, &head, &name);
+    let pickled = pickles(scan, &job, &head);
+    formats(scan, &job, &head, &name);
+    let unknown = scan.is_unknown(&job);
+    if unknown && [".pkl", ".pickle", ".dill", ".joblib", ".p"].iter().any(|e| name.ends_with(e)) {
+        // Whoever opens a file of this name unpickles it, whatever it begins like.
+        pickle::scan_pickle(scan, &job, 0, Setting::Guess);
+    }
+    mismatch(scan, &job, &name, pickled);
+}
+
+/// Archives and compressed streams.
+fn containers<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, head: &[u8], name: &str) {
     if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") || zip::has_end_record(&job.source) {
-        matched += 1;
-        zip::scan_zip(scan, &job);
+        zip::scan_zip(scan, job);
     }
-    if let Some(codec) = codec_of(&head) {
-        matched += 1;
+    if tar::looks_like(head) {
+        tar::scan_tar(scan, job);
+    }
+    if head.starts_with(b"7z\xbc\xaf\x27\x1c") {
+        sevenz::scan_7z(scan, job);
+    }
+    if head.starts_with(b"ZF") && head.len() > 24 && head[2..].starts_with(b"0x") {
+        // joblib before 0.10: a length in hex, then zlib.
+        let at = if head.get(21) == Some(&0x78) { 21 } else { 22 };
+        scan.format("joblib-zf");
+        scan.enqueue(job, Child::packed("content", job.source.sub(at, u64::MAX), job.hint, Codec::Zlib));
+    }
+    if let Some(codec) = codec_of(head) {
         scan.format(codec.as_str());
-        let name = job.file_name(scan).to_owned();
         let inner = name.rsplit_once('.').map_or("content".to_owned(), |(stem, _)| stem.to_owned());
-        scan.enqueue(&job, Child::packed(inner, job.source.clone(), job.hint, codec));
+        let hint = if codec == Codec::Zlib && job.hint == Hint::Member && !name.ends_with(".z") {
+            Hint::Guess
+        } else {
+            job.hint
+        };
+        // A file that merely begins like zlib may be raw data; what it says when it is whole counts all the same.
+        scan.enqueue(
+            job,
+            Child::packed(inner, job.source.clone(), if codec == Codec::Zlib { hint } else { job.hint }, codec),
+        );
     }
-    if matches!(job.hint, Hint::Pickle | Hint::TorchPickle) || pickle::looks_like_pickle(&head) {
-        matched += 1;
-        scan_as_pickle(scan, &job);
+}
+
+/// Everything that an unpickler would read.
+fn pickles<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, head: &[u8]) -> bool {
+    if torch::is_legacy(head) {
+        torch::scan_legacy(scan, job);
+        return true;
     }
-    let _ = matched;
+    if head.starts_with(b"\x93NUMPY") {
+        npy::scan_npy(scan, job);
+        return false;
+    }
+    if matches!(job.hint, Hint::Pickle | Hint::TorchPickle)
+        && codec_of(head).is_none()
+        && !head.starts_with(b"PK\x03\x04")
+        || pickle::looks_like_pickle(head)
+    {
+        scan_as_pickle(scan, job);
+        return true;
+    }
+    false
+}
+
+/// Model formats that are not pickles.
+fn formats(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u8], name: &str) {
+    if head.starts_with(b"GGUF") {
+        gguf::scan_gguf(scan, job);
+    }
+    if safetensors::looks_like(head, job.source.len()) {
+        safetensors::scan_safetensors(scan, job, head);
+    }
+    if let Some(base) = hdf5::signature_at(&job.source) {
+        hdf5::scan_hdf5(scan, job, base);
+    }
+    if head.get(4..8) == Some(b"TFL3") {
+        flatbuffer::scan_tflite(scan, job);
+    }
+    if head.get(4..8).is_some_and(|m| m.starts_with(b"ET") && m[2].is_ascii_digit()) {
+        scan.format("executorch");
+    }
+    if head.starts_with(b"ptrt") || head.starts_with(b"ftrt") {
+        scan.format("tensorrt");
+        scan.find(
+            &rules::NATIVE_ENGINE,
+            Review,
+            0,
+            "a compiled engine: what it does cannot be read",
+            String::new(),
+            &[],
+        );
+    }
+    if rds::looks_like(head) {
+        rds::scan_rds(scan, job, head);
+    }
+    if xml::decoded(head).is_some() {
+        xml::scan_xml(scan, job);
+    }
+    if job.hint == Hint::Guess {
+        code::scan_marshal(scan, job, head);
+        code::scan_member(scan, job, head, name);
+        return;
+    }
+    if name.ends_with(".py")
+        && (job.member.contains("/code/") || job.member.starts_with("code/"))
+        && scan.inside(job, "torchscript")
+    {
+        code::scan_torchscript(scan, job);
+        return;
+    }
+    let script = code::scan_member(scan, job, head, name);
+    if name == "schema.json" && scan.inside(job, "skops") {
+        skops::scan_schema(scan, job);
+    } else if json_model::looks_like_json(head) {
+        json_model::scan_json(scan, job, name);
+    } else if !script && scan.is_unknown(job) {
+        text(scan, job, head, name);
+    }
+    if onnx::looks_like(job, head) {
+        onnx::scan_onnx(scan, job);
+    } else if matches!(head.first(), Some(0x08 | 0x0a | 0x12)) {
+        tensorflow::scan_tensorflow(scan, job);
+    }
+}
+
+/// Templates and other text: Jinja files, YAML beside a model.
+fn text(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u8], name: &str) {
+    if job.source.len() > scan.config.text_bytes_max || head.iter().any(|b| *b < 9 || (14..27).contains(b)) {
+        return;
+    }
+    let Some(bytes) = job.source.whole(scan.config.text_bytes_max) else { return };
+    let Ok(text) = std::str::from_utf8(&bytes) else { return };
+    scan.format("text");
+    let named = [".jinja", ".jinja2", ".j2", ".template", ".tmpl"].iter().any(|e| name.ends_with(e));
+    // Any text may hold braces; what is too long for a template is one only by its name.
+    if template::is_template(text)
+        && !name.ends_with(".py")
+        && (named || text.len() <= template::TEMPLATE_BYTES_MAX && is_prose(text))
+    {
+        scan.format("template");
+        template::check(scan, text, 0, "the template");
+    }
+    if name.ends_with(".yaml") || name.ends_with(".yml") {
+        targets(scan, text);
+        for tag in ["!!python/object", "!!python/name", "!!python/module", "!python/object"] {
+            if let Some(at) = text.find(tag) {
+                let shown: String = text[at..].chars().take(120).collect();
+                scan.find(
+                    &rules::EMBEDDED_CODE,
+                    Dangerous,
+                    at as u64,
+                    "a YAML tag makes the loader call Python",
+                    shown,
+                    &[],
+                );
+            }
+        }
+    }
+}
+
+/// True for text that people write: few characters outside of ASCII letters, digits and punctuation in its beginning.
+fn is_prose(text: &str) -> bool {
+    let (mut odd, mut all) = (0u32, 0u32);
+    for c in text.chars().take(4096) {
+        all += 1;
+        odd += u32::from(c.is_control() && !c.is_whitespace() || ('\u{80}'..='\u{bf}').contains(&c) || c == '\u{fffd}');
+    }
+    odd * 50 <= all
+}
+
+/// `_target_` of Hydra configurations: the dotted name of what is called when the model is instantiated.
+fn targets(scan: &mut Scan<'_, '_>, text: &str) {
+    for (at, _) in text.match_indices("_target_").take(4096) {
+        let rest = text[at + 8..].trim_start_matches(['"', '\'']).trim_start();
+        let Some(value) = rest.strip_prefix(':') else { continue };
+        let path: String = value
+            .trim_start()
+            .trim_start_matches(['"', '\''])
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.'))
+            .collect();
+        let Some((module, callee)) = path.rsplit_once('.') else { continue };
+        if policy::judge(module, callee).severity >= Suspicious {
+            scan.find(
+                &rules::EMBEDDED_CODE,
+                Dangerous,
+                at as u64,
+                "a configuration names a callable that runs code, files or processes",
+                path,
+                &[],
+            );
+        }
+    }
+}
+
+/// Formats that hold data only, by their usual ending; a pickle or archive under such a name means to be overlooked.
+fn mismatch(scan: &mut Scan<'_, '_>, job: &Job<'_>, name: &str, pickled: bool) {
+    if job.hint != Hint::Member {
+        return;
+    }
+    let ending = name.rsplit_once('.').map_or(String::new(), |(_, e)| e.to_ascii_lowercase());
+    let data_only = matches!(
+        ending.as_str(),
+        "safetensors"
+            | "gguf"
+            | "onnx"
+            | "h5"
+            | "hdf5"
+            | "keras"
+            | "npy"
+            | "npz"
+            | "json"
+            | "txt"
+            | "png"
+            | "jpg"
+            | "jpeg"
+            | "gif"
+            | "csv"
+            | "md"
+            | "tflite"
+            | "pb"
+            | "yaml"
+            | "yml"
+            | "xml"
+            | "pmml"
+            | "ubj"
+    );
+    if data_only && pickled {
+        scan.find(
+            &rules::EXTENSION_MISMATCH,
+            Suspicious,
+            0,
+            format!("is a pickle although its name ends in .{ending}"),
+            String::new(),
+            &[],
+        );
+    }
 }
 
 fn scan_as_pickle<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
@@ -63,23 +290,24 @@ fn unpack<'a>(scan: &mut Scan<'a, '_>, job: &mut Job<'a>) -> bool {
             let Some(bytes) = pickle::decode_encoded(&raw) else { return false };
             job.source = Source::owned(bytes);
         }
-        Packing::Codec(codec) => {
-            let decoded = stream::decode(codec, &job.source, scan.config, &scan.budget);
+        packed @ (Packing::Codec(_) | Packing::SevenZip(_)) => {
+            let what = match packed {
+                Packing::Codec(c) => c.as_str(),
+                _ => "7z",
+            };
+            let Some(decoded) = stream::unpack(packed, &job.source, scan.config, &scan.budget) else { return false };
             let guess = job.hint == Hint::Guess;
             match decoded.ending {
                 Ending::Whole => {}
                 Ending::Bomb => {
+                    let evidence =
+                        format!("{what}: {} bytes in, more than {} out", job.source.len(), decoded.source.len());
                     scan.find(
                         &rules::ARCHIVE_BOMB,
                         Suspicious,
                         0,
                         "expands to far more bytes than any model would",
-                        format!(
-                            "{}: {} bytes in, more than {} out",
-                            codec.as_str(),
-                            job.source.len(),
-                            decoded.source.len()
-                        ),
+                        evidence,
                         &[],
                     );
                     scan.incomplete("a decompression bomb was not followed to its end");
@@ -91,11 +319,11 @@ fn unpack<'a>(scan: &mut Scan<'a, '_>, job: &mut Job<'a>) -> bool {
                         &rules::LAYOUT,
                         Review,
                         0,
-                        format!("the {} data is damaged or cut", codec.as_str()),
+                        format!("the {what} data is damaged or cut"),
                         String::new(),
                         &[],
                     );
-                    scan.incomplete(format!("{} data is damaged", codec.as_str()));
+                    scan.incomplete(format!("{what} data is damaged"));
                 }
             }
             job.source = decoded.source;

@@ -7,9 +7,12 @@
 //! Invariants: synchronous; no file is written; nothing recurses over input; no length is trusted before it is checked
 //! against what is there; the verdict does not depend on what is installed on the machine.
 
+mod bom;
 mod budget;
 mod config;
 mod container;
+mod explain;
+mod format;
 mod identify;
 mod pickle;
 mod policy;
@@ -17,8 +20,12 @@ mod report;
 mod rules;
 mod scan;
 mod source;
+mod tree;
 
+pub use bom::ml_bom;
 pub use config::ScanConfig;
+pub use explain::{ExplainLine, explain_bytes, explain_path, pickle_opcodes};
 pub use report::{ArtifactFinding, ArtifactSeverity, FileReport, ScanDocument, TreeNode};
 pub use rules::{RULES, Rule};
 pub use scan::{scan_bytes, scan_path};
+pub use tree::render_tree;

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use sha2::{Digest, Sha256};
 
 use crate::budget::Budget;
-use crate::container::stream::Codec;
+use crate::container::stream::{Codec, SevenZipCoder};
 use crate::report::{ArtifactFinding, ArtifactSeverity, FileReport, TreeNode};
 use crate::rules::Rule;
 use crate::source::Source;
@@ -58,6 +58,8 @@ pub(crate) enum Packing {
     Plain,
     /// By a codec.
     Codec(Codec),
+    /// By a coder of a 7z folder.
+    SevenZip(SevenZipCoder),
     /// As base64 or hex text; `true` inside Python quotes.
     Text(bool),
 }
@@ -115,6 +117,8 @@ pub(crate) struct Scan<'a, 'c> {
     tree: Vec<TreeNode>,
     member: String,
     node: usize,
+    /// A member that the caller asked for, and its bytes once its turn came.
+    wanted: Option<(String, Option<Source<'a>>)>,
 }
 
 impl<'a, 'c> Scan<'a, 'c> {
@@ -132,6 +136,7 @@ impl<'a, 'c> Scan<'a, 'c> {
             tree: Vec::new(),
             member: String::new(),
             node: 0,
+            wanted: None,
         }
     }
 
@@ -198,6 +203,27 @@ impl<'a, 'c> Scan<'a, 'c> {
         }
         if self.reasons.len() < 32 && !self.reasons.contains(&reason) {
             self.reasons.push(reason);
+        }
+    }
+
+    /// True when the container of `job` has this format.
+    pub(crate) fn inside(&self, job: &Job<'_>, format: &str) -> bool {
+        let parent = self.tree.get(job.node).and_then(|n| n.parent);
+        parent.and_then(|p| self.tree.get(p)).is_some_and(|n| n.format.split('+').any(|f| f == format))
+    }
+
+    /// True when no reader knew the part, or it is mere text.
+    pub(crate) fn is_unknown(&self, job: &Job<'_>) -> bool {
+        self.tree.get(job.node).is_some_and(|n| n.format.is_empty() || n.format == "text")
+    }
+
+    /// Keeps the unpacked bytes of the part when it is the one that was asked for.
+    pub(crate) fn offer(&mut self, job: &Job<'a>) {
+        if let Some((member, found)) = self.wanted.as_mut()
+            && *member == job.member
+            && found.is_none()
+        {
+            *found = Some(job.source.clone());
         }
     }
 
@@ -370,4 +396,23 @@ fn scan_large(file: File, name: &str, config: &ScanConfig) -> std::io::Result<Fi
     let mut scan = Scan::new(name, config);
     scan.run(source.sub(0, len));
     Ok(scan.finish(name, digest, len))
+}
+
+/// Scans the file and hands the unpacked bytes of one member (named as in findings; empty for the file itself) to
+/// `use_it`; `None` when there is no such member.
+pub(crate) fn with_member<T>(
+    path: &Path,
+    member: &str,
+    config: &ScanConfig,
+    use_it: impl FnOnce(&Source<'_>) -> T,
+) -> std::io::Result<(Option<T>, FileReport)> {
+    let file = File::open(path)?;
+    let len = file.metadata()?.len();
+    let name = path.to_string_lossy();
+    let mut scan = Scan::new(&name, config);
+    scan.wanted = Some((member.to_owned(), None));
+    scan.run(Source::file(file, len));
+    let found = scan.wanted.take().and_then(|(_, s)| s);
+    let made = found.as_ref().map(use_it);
+    Ok((made, scan.finish(&name, String::new(), len)))
 }

@@ -190,6 +190,10 @@ impl<'s, 'a> Window<'s, 'a> {
         if let Some(m) = self.memory {
             return m.get(at as usize).copied();
         }
+        let i = usize::try_from(at.wrapping_sub(self.base)).unwrap_or(usize::MAX);
+        if let Some(b) = self.buf.get(i) {
+            return Some(*b);
+        }
         self.upto(at, 1).first().copied()
     }
 
@@ -204,7 +208,17 @@ impl<'s, 'a> Window<'s, 'a> {
         self.windowed(at, n)
     }
 
+    #[inline]
     fn windowed(&mut self, at: u64, n: usize) -> &[u8] {
+        let i = usize::try_from(at.wrapping_sub(self.base)).unwrap_or(usize::MAX);
+        if i.checked_add(n).is_some_and(|end| end <= self.buf.len()) {
+            return &self.buf[i..i + n];
+        }
+        self.refill(at, n)
+    }
+
+    #[cold]
+    fn refill(&mut self, at: u64, n: usize) -> &[u8] {
         let n = n.min(WINDOW_BYTES);
         let inside = at >= self.base && at + n as u64 <= self.base + self.buf.len() as u64;
         let at_end = at >= self.base

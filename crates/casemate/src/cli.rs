@@ -50,7 +50,7 @@ pub(crate) enum Command {
     /// API keys of the gateway
     #[command(subcommand)]
     Key(KeyCommand),
-    /// Playbooks: check, try, convert
+    /// Playbooks: check, convert
     #[command(subcommand)]
     Playbook(PlaybookCommand),
     /// Cases from the terminal
@@ -118,9 +118,6 @@ pub(crate) struct GateRunArgs {
     /// Exit 10 when the verdict is a warning
     #[arg(long)]
     pub(crate) warn_exit: bool,
-    /// Exit 30 when something could not be scanned
-    #[arg(long)]
-    pub(crate) incomplete_exit: bool,
     /// Tell the response engine about a block, through the store of --config
     #[arg(long)]
     pub(crate) report: bool,
@@ -146,12 +143,15 @@ pub(crate) struct ScanArgs {
     /// Show what was inside what
     #[arg(long)]
     pub(crate) tree: bool,
-    /// Explain what happens around an offset, as FILE@OFFSET
-    #[arg(long)]
-    pub(crate) explain: bool,
     /// Also walk the git history of a repository
     #[arg(long)]
     pub(crate) history: bool,
+    /// Also read what .gitignore and its kin name
+    #[arg(long)]
+    pub(crate) no_ignore: bool,
+    /// File with the key of the fingerprints; made if it is not there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fingerprint_key: Option<PathBuf>,
     /// Findings in this file are known and not shown again
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
@@ -246,11 +246,6 @@ pub(crate) enum PlaybookCommand {
         /// YAML or CACAO JSON files
         #[arg(required = true)]
         files: Vec<PathBuf>,
-    },
-    /// Play a playbook on its recorded mocks, without any effect
-    Simulate {
-        /// YAML or CACAO JSON file
-        file: PathBuf,
     },
     /// CACAO JSON to YAML
     Import {

@@ -35,7 +35,7 @@ pub(crate) fn json(value: &impl Serialize) {
 /// Writes a table that fits the terminal.
 pub(crate) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
     let mut any = false;
     for row in rows {
         any = true;
@@ -56,20 +56,8 @@ fn no_color() -> bool {
     std::env::var("NO_COLOR").is_ok_and(|v| !v.is_empty())
 }
 
-/// Text from outside as it may be shown in a terminal: no control characters, so that an alert cannot move the cursor
-/// or rewrite what stands above it.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || is_bidi(c) { '\u{fffd}' } else { c }).collect()
-}
-
-const fn is_bidi(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn escapes_do_not_reach_the_terminal() {
-        assert_eq!(super::printable("a\u{1b}[2Jb\u{202e}c"), "a\u{fffd}[2Jb\u{fffd}c");
-    }
+/// How reports are drawn on this terminal.
+pub(crate) fn style() -> casemate_report::Style {
+    let width = Table::new().width().map_or(100, usize::from);
+    casemate_report::Style { colour: std::io::stdout().is_terminal() && !no_color(), width, findings_per_check_max: 5 }
 }

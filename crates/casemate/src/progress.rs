@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use casemate_demo::{Progress, SceneReport};
+use casemate_report::printable;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output;
@@ -51,7 +52,7 @@ impl Progress for PlayProgress {
 
     fn done(&self, report: &SceneReport) {
         let mark = if report.ok { "ok    " } else { "DIFFERS" };
-        self.say(&format!("      {mark} {}", output::printable(&report.observed)));
+        self.say(&format!("      {mark} {}", printable(&report.observed)));
     }
 }
 
@@ -64,7 +65,8 @@ impl Drop for PlayProgress {
 /// A bar over a known amount of work, with an estimate of the time left; hidden when nobody watches.
 pub(crate) fn bar(total: u64, what: &str) -> ProgressBar {
     let bar = if output::is_interactive() { ProgressBar::new(total) } else { ProgressBar::hidden() };
-    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} ETA {eta}") {
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} ETA {eta}")
+    {
         bar.set_style(style);
     }
     bar.set_message(what.to_owned());
@@ -75,4 +77,14 @@ pub(crate) fn bar(total: u64, what: &str) -> ProgressBar {
 #[expect(clippy::print_stderr, reason = "progress goes to standard error")]
 pub(crate) fn say(line: &str) {
     eprintln!("{line}");
+}
+
+/// A bar over a known number of things; hidden when nobody watches.
+pub(crate) fn counter(what: &str) -> ProgressBar {
+    let bar = if output::is_interactive() { ProgressBar::new(0) } else { ProgressBar::hidden() };
+    if let Ok(style) = ProgressStyle::with_template("{wide_msg} {pos}/{len} {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.set_message(what.to_owned());
+    bar
 }

@@ -44,8 +44,11 @@ pub(crate) async fn open(config: &Config) -> Result<Arc<dyn Store>, Failure> {
 /// A store's error as a person is told of it.
 pub(crate) fn store_failure(error: &StoreError) -> Failure {
     match error {
-        StoreError::NotFound { .. } | StoreError::Conflict { .. } => Failure::usage("cannot do that", error.to_string()),
-        _ => Failure::internal("the store did not answer", error).remedy("`casemate doctor` tests the store and says more"),
+        StoreError::NotFound { .. } | StoreError::Conflict { .. } => {
+            Failure::usage("cannot do that", error.to_string())
+        }
+        _ => Failure::internal("the store did not answer", error)
+            .remedy("`casemate doctor` tests the store and says more"),
     }
 }
 
@@ -65,4 +68,12 @@ pub(crate) fn make_private_dir(path: &Path) -> Result<PathBuf, Failure> {
         }
     }
     path.canonicalize().map_err(fail)
+}
+
+/// A runtime with workers for posts that serve.
+pub(crate) fn workers() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::internal("cannot start the runtime", e))
 }

@@ -32,7 +32,7 @@ const TEMPLATES: &[(&str, &str)] = &[
 
 fn main() {
     let Some(rows) = data::load("injection/development.jsonl.gz") else { return };
-    let c = Classifier::builtin();
+    let c = &data::classifier();
     for (name, score) in [
         ("model", (|c: &Classifier, t: &str, ch| c.assess(t, ch).injection) as fn(&Classifier, &str, Channel) -> f32),
         ("rules alone", |c: &Classifier, t: &str, ch| c.rules_only(t, ch)),

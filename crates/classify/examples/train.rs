@@ -42,7 +42,10 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-fn read(inputs: &[String]) -> Result<(Vec<Row>, Vec<(String, String)>), Failure> {
+/// Rows, and the name and digest of each file.
+type Data = (Vec<Row>, Vec<(String, String)>);
+
+fn read(inputs: &[String]) -> Result<Data, Failure> {
     let (mut rows, mut digests) = (Vec::new(), Vec::new());
     let mut files: Vec<PathBuf> = Vec::new();
     for input in inputs.iter().map(Path::new) {

@@ -6,8 +6,11 @@
 pub mod canary;
 mod channel;
 mod classifier;
+pub mod feedback;
 pub mod model;
 pub mod rules;
+pub mod session;
+pub mod similarity;
 pub mod text;
 pub mod train;
 pub mod views;

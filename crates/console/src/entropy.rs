@@ -8,7 +8,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// Gives random bytes; cheap to clone. Tests hand in their own source.
 #[derive(Clone)]
-pub struct Entropy(Arc<dyn Fn(&mut [u8]) -> bool + Send + Sync>);
+pub struct Entropy(Arc<Fill>);
+
+type Fill = dyn Fn(&mut [u8]) -> bool + Send + Sync;
 
 /// The source gave no bytes: nothing that must be secret can be made.
 #[derive(Debug, thiserror::Error)]

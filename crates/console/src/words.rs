@@ -3,39 +3,28 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use askama::filters::HtmlSafe;
+use askama::filters::{Escaper, Safe};
 use casemate_finding::UnixMs;
 use serde_json::Value;
 
 /// HTML that is put into a page as it is. Only this module and [`crate::draw`] make it, from escaped parts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Markup(String);
+pub type Markup = Safe<String>;
 
-impl Markup {
-    /// Takes HTML whose every variable part went through [`escape`].
-    pub(crate) const fn from_escaped(html: String) -> Self {
-        Self(html)
+/// How every template writes text (`askama.toml` says so): see [`escape`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HostileText;
+
+impl Escaper for HostileText {
+    fn write_escaped_str<W: fmt::Write>(&self, mut dest: W, string: &str) -> fmt::Result {
+        dest.write_str(&escape(string))
     }
 }
 
-impl fmt::Display for Markup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl askama::FastWritable for Markup {
-    fn write_into(&self, dest: &mut dyn fmt::Write, _: &dyn askama::Values) -> askama::Result<()> {
-        dest.write_str(&self.0)?;
-        Ok(())
-    }
-}
-
-impl HtmlSafe for Markup {}
-
-/// Text as HTML text or attribute value.
+/// Text as HTML text or attribute value. Characters that turn the direction of what follows, that are not seen, or that
+/// control a terminal are written out as `⟨U+202E⟩`: a name must not read as another one.
 pub fn escape(text: &str) -> Cow<'_, str> {
-    if !text.contains(['&', '<', '>', '"', '\'']) {
+    let plain = |c: char| !matches!(c, '&' | '<' | '>' | '"' | '\'') && !is_deceptive(c);
+    if text.chars().all(plain) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
@@ -46,15 +35,25 @@ pub fn escape(text: &str) -> Cow<'_, str> {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
+            c if is_deceptive(c) => out.push_str(&format!("⟨U+{:04X}⟩", u32::from(c))),
             c => out.push(c),
         }
     }
     Cow::Owned(out)
 }
 
+/// Direction controls, zero-width and other invisible characters, tag characters, and control characters other than
+/// tab and line ends. (Joiners of emoji and scripts are among the invisible ones: showing them is the lesser evil here.)
+const fn is_deceptive(c: char) -> bool {
+    matches!(c,
+        '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{34f}'
+        | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 /// `at` as a `<time>` element: relative for reading, absolute in the title.
 pub fn when(at: UnixMs, now: UnixMs) -> Markup {
-    Markup(format!(r#"<time datetime="{at}" title="{}">{}</time>"#, absolute(at), relative(at, now)))
+    Safe(format!(r#"<time datetime="{at}" title="{}">{}</time>"#, absolute(at), relative(at, now)))
 }
 
 /// `2026-11-21 20:24:03 UTC`.
@@ -80,10 +79,10 @@ pub fn relative(at: UnixMs, now: UnixMs) -> String {
 pub fn duration_ms(ms: i64) -> String {
     match ms {
         ..1_000 => format!("{ms} ms"),
-        ..10_000 if ms % 1_000 >= 100 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
-        ..90_000 => format!("{} s", ms / 1_000),
-        ..5_400_000 => format!("{} min", ms / 60_000),
-        ..129_600_000 => format!("{} h", ms / 3_600_000),
+        1_000..10_000 if ms % 1_000 >= 100 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        1_000..90_000 => format!("{} s", ms / 1_000),
+        90_000..5_400_000 => format!("{} min", ms / 60_000),
+        5_400_000..129_600_000 => format!("{} h", ms / 3_600_000),
         _ => format!("{} d", ms / 86_400_000),
     }
 }
@@ -94,8 +93,8 @@ pub fn size(bytes: u64) -> String {
     let b = bytes as f64;
     match bytes {
         ..1_024 => format!("{bytes} B"),
-        ..1_048_576 => format!("{:.1} KiB", b / 1_024.0),
-        ..1_073_741_824 => format!("{:.1} MiB", b / 1_048_576.0),
+        1_024..1_048_576 => format!("{:.1} KiB", b / 1_024.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", b / 1_048_576.0),
         _ => format!("{:.1} GiB", b / 1_073_741_824.0),
     }
 }
@@ -105,7 +104,7 @@ pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, d) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push('\u{202f}');
         }
         out.push(d);
@@ -205,6 +204,8 @@ mod tests {
     #[test]
     fn escaping_covers_text_and_attributes() {
         assert_eq!(escape(r#"<a b="c" d='e'>&"#), "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;");
-        assert!(matches!(escape("plain"), Cow::Borrowed(_)));
+        assert!(matches!(escape("plain, ünï and 日本語"), Cow::Borrowed(_)));
+        assert_eq!(escape("\u{202e}gnp.exe\u{200b}\u{0}"), "⟨U+202E⟩gnp.exe⟨U+200B⟩⟨U+0000⟩");
+        assert_eq!(escape("two\nlines\t"), "two\nlines\t");
     }
 }

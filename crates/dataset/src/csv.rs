@@ -281,6 +281,18 @@ mod tests {
         out
     }
 
+    /// Gives at most so many bytes at a time.
+    struct Drip<'a>(&'a [u8], usize);
+
+    impl std::io::Read for Drip<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+            let n = self.0.len().min(buf.len()).min(self.1);
+            buf[..n].copy_from_slice(&self.0[..n]);
+            self.0 = &self.0[n..];
+            Ok(n)
+        }
+    }
+
     fn strings(records: &[Record]) -> Vec<Vec<String>> {
         let text = |f: &[u8]| String::from_utf8_lossy(f).into_owned();
         records.iter().map(|r| r.fields().map(text).collect()).collect()
@@ -342,6 +354,19 @@ mod tests {
             let records = all(&bytes, delimiter, limits());
             prop_assert_eq!(strings(&records), rows);
             prop_assert!(records.iter().all(|r| !r.stray_quote && !r.text_after_quote && !r.unclosed_quote));
+        }
+
+        #[test]
+        fn records_do_not_depend_on_how_the_input_is_read(input in "[a-b,\"\r\n]{0,60}", step in 1..7_usize) {
+            let mut reader = CsvReader::new(Drip(input.as_bytes(), step), b',', limits());
+            let (mut record, mut records) = (Record::default(), Vec::new());
+            while reader.read(&mut record).unwrap() {
+                records.push(record.clone());
+            }
+            let whole = all(input.as_bytes(), b',', limits());
+            prop_assert_eq!(strings(&records), strings(&whole));
+            let lines = |r: &[Record]| r.iter().map(|r| r.line).collect::<Vec<_>>();
+            prop_assert_eq!(lines(&records), lines(&whole));
         }
 
         #[test]

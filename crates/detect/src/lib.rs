@@ -8,7 +8,7 @@
 //! assert_eq!(redact(text, &matches), "write to [REDACTED:EMAIL_ADDRESS]");
 //! ```
 //!
-//! How a scan goes: one Aho-Corasick pass finds every anchor and context word of every rule; a second pass stops at
+//! How a scan goes: one pass finds every anchor and context word of every rule; a second pass stops at
 //! digits and `@` only; candidates go through shape, check digits and a score (sum of logits: the rule's prior, context
 //! words near by, evidence against); overlaps are resolved left to right; what scores below the operating point is
 //! dropped. Every decision looks at a bounded neighbourhood ([`limits`]), which is what makes [`StreamScanner`] give the
@@ -16,7 +16,9 @@
 //!
 //! Invariants: synchronous, no I/O, no clock, no randomness; nothing here knows HTTP, SQL or files. No backtracking.
 
+mod anonymise;
 mod bytes;
+pub mod decode;
 mod find;
 mod fingerprint;
 mod kind;
@@ -30,6 +32,7 @@ mod secret;
 mod stream;
 mod validate;
 
+pub use anonymise::{Anonymiser, Operator, Operators, Vault, VaultError, restore};
 pub use fingerprint::{Key, fingerprint, mask};
 pub use kind::{Kind, Kinds};
 pub use matched::Match;

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How far after an announcing word a span may still begin and be undecided.
-const ANNOUNCED: usize = 64 + ASSIGN_GAP_MAX + 160;
+const ANNOUNCED: usize = 288 + ASSIGN_GAP_MAX;
 
 /// What became certain with a piece of text.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -135,7 +135,10 @@ fn golden_verdict_of_situation_one() {
     let document = verdict.document("0.1.0");
     // Wide, so that lines do not break where the folder of this run ends.
     let wide = Style { width: 1_000, ..Style::plain() };
-    insta::assert_snapshot!("table", bench.stable(&to_table(&document, &wide)));
+    // The gate's own lines; what detectors say below them is golden in their crates.
+    let table = bench.stable(&to_table(&document, &wide));
+    let own: Vec<&str> = table.lines().filter(|line| !line.starts_with(' ')).collect();
+    insta::assert_snapshot!("table", own.join("\n"));
     let json = bench.stable(&verdict.to_json());
     assert!(!json.contains("ann.lee@firma.de") && !json.contains("ben.ott"), "no value is in the verdict");
     let back: GateVerdict = serde_json::from_str(&verdict.to_json()).unwrap();

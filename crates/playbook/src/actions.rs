@@ -1,6 +1,9 @@
 //! The actions that playbooks may name: what each takes, whether it can be taken back, and how it behaves when it is not
 //! known whether it happened. The connectors implement exactly this table.
 
+use casemate_finding::Entity;
+use serde_json::{Map, Value};
+
 use crate::extension::Mode;
 
 /// What an argument holds.
@@ -252,6 +255,49 @@ pub fn action(name: &str) -> Option<&'static ActionSpec> {
     ACTIONS.iter().find(|a| a.name == name)
 }
 
+/// The arguments as the connector gets them: null members left out, numbers and truth values as text where text is asked
+/// for. What an expression gave is only known when it has run, so this is where types are checked.
+///
+/// # Errors
+/// A sentence that names the argument which is missing or of the wrong kind.
+pub(crate) fn settle(spec: &ActionSpec, args: Value) -> Result<Value, String> {
+    let Value::Object(given) = args else { return Err(format!("the arguments of `{}` are no object", spec.name)) };
+    let mut out = Map::new();
+    for (name, value) in given {
+        if value.is_null() {
+            continue;
+        }
+        let Some(arg) = spec.args.iter().find(|a| a.name == name) else {
+            return Err(format!("`{}` takes no `{name}`", spec.name));
+        };
+        let value = match (arg.kind, value) {
+            (ArgKind::Text, v @ (Value::Number(_) | Value::Bool(_))) => Value::from(v.to_string()),
+            (_, v) => v,
+        };
+        if !holds(arg.kind, &value) {
+            return Err(format!("`{name}` of `{}` is not {}", spec.name, arg.kind.as_str()));
+        }
+        out.insert(name, value);
+    }
+    match spec.args.iter().find(|a| a.required && !out.contains_key(a.name)) {
+        Some(arg) => Err(format!("`{}` needs `{}`", spec.name, arg.name)),
+        None => Ok(Value::Object(out)),
+    }
+}
+
+fn holds(kind: ArgKind, value: &Value) -> bool {
+    let entity = |v: &Value| serde_json::from_value::<Entity>(v.clone()).is_ok_and(|e| !e.value.trim().is_empty());
+    match kind {
+        ArgKind::Any => true,
+        ArgKind::Text => value.is_string(),
+        ArgKind::Integer => value.is_i64() || value.is_u64(),
+        ArgKind::Bool => value.is_boolean(),
+        ArgKind::Entity => entity(value),
+        ArgKind::Entities => value.as_array().is_some_and(|items| items.iter().all(entity)),
+        ArgKind::Texts => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
+    }
+}
+
 /// The table of actions as Markdown, for `playbooks/README.md` and the documentation.
 pub fn actions_markdown() -> String {
     let mut out = String::new();
@@ -280,7 +326,28 @@ pub fn actions_markdown() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{ACTIONS, actions_markdown};
+    use serde_json::json;
+
+    use super::{ACTIONS, action, actions_markdown, settle};
+
+    #[test]
+    fn arguments_are_checked_once_their_values_are_known() {
+        let limit = action("gateway.limit").expect("known");
+        let target = json!({"kind": "range", "value": "10.0.0.0/24"});
+        let given = json!({"target": target, "per_minute": 5, "reason": 7, "scope": null});
+        assert_eq!(settle(limit, given), Ok(json!({"target": target, "per_minute": 5, "reason": "7"})));
+        for bad in [
+            json!({"target": target}),
+            json!({"target": target, "per_minute": "5"}),
+            json!({"target": {"kind": "ghost", "value": "x"}, "per_minute": 5}),
+            json!({"target": {"kind": "range", "value": " "}, "per_minute": 5}),
+            json!({"target": null, "per_minute": 5}),
+            json!({"target": target, "per_minute": 5, "colour": "red"}),
+            json!([]),
+        ] {
+            assert!(settle(limit, bad.clone()).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn the_readme_holds_the_table() {

@@ -1,7 +1,7 @@
 //! CEL expressions and `${…}` templates: compiled once, bounded, and giving JSON values, never spliced text.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue};
 use serde_json::{Map, Number, Value};
@@ -164,7 +164,7 @@ impl Expression {
     }
 
     fn run(&self, roots: &Roots<'_>, limits: &Limits) -> Result<cel::Value, ExpressionError> {
-        let mut context = cel::Context::default();
+        let mut context = cel::Context::with_env(Arc::clone(&STDLIB));
         let mut left = limits.context_nodes_max;
         for name in &self.reads.roots {
             if let Some(value) = roots.get(name.as_str()) {
@@ -179,6 +179,9 @@ impl Expression {
         })
     }
 }
+
+/// CEL's standard functions, built once: making them anew for every evaluation costs more than the evaluation.
+static STDLIB: LazyLock<Arc<cel::Env>> = LazyLock::new(|| Arc::new(cel::Env::stdlib()));
 
 /// Parses and measures on a thread of its own: CEL's generated parser takes over 100 KiB of stack for each bracket, and a
 /// long chain of operators becomes a tree as deep as it is long.

@@ -266,9 +266,68 @@ pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use casemate_finding::{EntityKind, Severity};
+    use std::collections::BTreeSet;
 
-    use super::{Retry, Trigger, TriggerFacts};
+    use casemate_finding::{EntityKind, Severity};
+    use serde_json::Value;
+
+    use super::{
+        Approval, Mode, OnExpiry, OnRunFailure, Phase, PlaybookExtension, Retry, StepExtension, Trigger, TriggerFacts,
+    };
+
+    fn names(value: Option<&Value>) -> BTreeSet<String> {
+        value.and_then(Value::as_object).expect("an object").keys().cloned().collect()
+    }
+
+    #[test]
+    fn the_published_schema_names_exactly_the_members_there_are() {
+        let schema: Value = serde_json::from_str(include_str!("../extension.schema.json")).expect("JSON");
+        let trigger = Trigger {
+            rules: vec!["r".into()],
+            sources: vec!["s".into()],
+            severity_min: Some(Severity::Low),
+            entities: vec![EntityKind::Key],
+            tiers: vec![1],
+        };
+        let playbook = PlaybookExtension {
+            slug: "s".into(),
+            trigger: Some(trigger),
+            atlas: vec!["AML.T0020".into()],
+            nist: vec!["MANAGE 4.1".into()],
+            on_failure: OnRunFailure::Compensate,
+        };
+        let step = StepExtension {
+            slug: "s".into(),
+            phase: Some(Phase::Action),
+            approval: Some(Approval {
+                need: 1,
+                roles: vec!["r".into()],
+                expires_ms: 1,
+                on_expiry: OnExpiry::Fail,
+                when: Some("true".into()),
+            }),
+            retry: Some(Retry::DEFAULT),
+            for_each: Some("[]".into()),
+            mode: Some(Mode::Verify),
+            output: Some("o".into()),
+            lasts_ms: Some(1),
+            max_iterations: Some(1),
+            cel: true,
+            with: [("a".to_owned(), "1".to_owned())].into(),
+            run: Some("r".into()),
+        };
+        let playbook = serde_json::to_value(playbook).expect("writes");
+        let step = serde_json::to_value(step).expect("writes");
+        for (written, pointer) in [
+            (Some(&playbook), "/$defs/playbook/properties"),
+            (playbook.get("trigger"), "/$defs/trigger/properties"),
+            (Some(&step), "/$defs/step/properties"),
+            (step.get("approval"), "/$defs/step/properties/approval/properties"),
+            (step.get("retry"), "/$defs/step/properties/retry/properties"),
+        ] {
+            assert_eq!(names(written), names(schema.pointer(pointer)), "{pointer}");
+        }
+    }
 
     #[test]
     fn a_trigger_asks_for_all_that_it_names() {

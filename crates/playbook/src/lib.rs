@@ -8,6 +8,7 @@ mod atlas;
 mod cacao;
 mod cacao_wire;
 mod canonical;
+mod convert;
 mod duration;
 mod expression;
 mod extension;
@@ -30,6 +31,7 @@ pub use cacao::{
     AgentTarget, Command as CacaoCommand, ExtensionDefinition, Playbook, SPEC_VERSION, Step, StepKind, Undo, Variable,
 };
 pub use canonical::{canonical, digest_of, json_bytes, sha256};
+pub use convert::{export, import};
 pub use duration::{Span, SpanError};
 pub use expression::{Expression, ExpressionError, ROOTS, Reads, Roots};
 pub use extension::{

@@ -247,7 +247,7 @@ fn result(
         text.push_str(&f.evidence);
     }
     if !f.remedy.is_empty() {
-        text.push_str(" Remedy: ");
+        text.push_str(". Remedy: ");
         text.push_str(&f.remedy);
     }
     let mut related_locations: Vec<Value> = Vec::new();

@@ -146,7 +146,7 @@ mod tests {
         let got = inventory().lookup(&dataset);
         assert_eq!((&got["found"], &got["tier"], &got["owner"]), (&json!(1), &json!(1), &json!("data")));
         assert_eq!(got["models"], json!(["fraud"]));
-        assert!(got["blast_radius"].as_f64().is_some_and(|r| r > 0.2 && r < 1.0), "{got}");
+        assert!(got["blast_radius"].as_f64().is_some_and(|r| r > 0.1 && r < 1.0), "{got}");
         assert_eq!(got["lineage"].as_array().map(Vec::len), Some(3), "data set, pipeline, model, end-point: {got}");
         assert_eq!(inventory().readers_of("fraud-train"), ["fraud-nightly"]);
         assert_eq!(inventory().file_of(&dataset[0]), Some("data/fraud.csv".into()));

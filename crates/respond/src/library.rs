@@ -7,6 +7,15 @@ use casemate_playbook::{
     Limits, Playbook, Problem, Program, StepKind, Trigger, TriggerFacts, lint_with, load, playbook_extension,
 };
 
+/// The playbooks that ship with the program, each with the name of its file.
+const SHIPPED: &[(&str, &str)] = &[
+    ("hostile-model-version.yaml", include_str!("../../../playbooks/hostile-model-version.yaml")),
+    ("injection-campaign.yaml", include_str!("../../../playbooks/injection-campaign.yaml")),
+    ("key-stuffing.yaml", include_str!("../../../playbooks/key-stuffing.yaml")),
+    ("poisoned-dataset.yaml", include_str!("../../../playbooks/poisoned-dataset.yaml")),
+    ("surge-on-endpoint.yaml", include_str!("../../../playbooks/surge-on-endpoint.yaml")),
+];
+
 /// Playbooks that are ready to run.
 #[derive(Debug, Default)]
 pub struct Library {
@@ -38,7 +47,8 @@ pub struct Unusable {
 }
 
 impl Library {
-    /// Reads every `*.yaml`, `*.yml` and `*.json` in the folder, in the order of their names.
+    /// Reads every `*.yaml`, `*.yml` and `*.json` in the folder, in the order of their names; `NAME.test.yaml` is the test
+    /// of a playbook and none itself.
     ///
     /// # Errors
     /// Every playbook that cannot be used.
@@ -51,7 +61,8 @@ impl Library {
         for entry in std::fs::read_dir(folder).map_err(|e| vec![unreadable(folder, e)])? {
             let path = entry.map_err(|e| vec![unreadable(folder, e)])?.path();
             let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-            if matches!(ending, "yaml" | "yml" | "json") {
+            let is_test = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(".test"));
+            if matches!(ending, "yaml" | "yml" | "json") && !is_test {
                 files.push(path);
             }
         }
@@ -69,6 +80,20 @@ impl Library {
         }
         if !unusable.is_empty() {
             return Err(unusable);
+        }
+        Self::new(playbooks)
+    }
+
+    /// The playbooks that ship with the program.
+    ///
+    /// # Errors
+    /// Every playbook that cannot be used; a test holds that there is none.
+    pub fn shipped() -> Result<Self, Vec<Unusable>> {
+        let mut playbooks = Vec::new();
+        for (file, text) in SHIPPED {
+            let playbook = load(text, &Limits::DEFAULT);
+            let playbook = playbook.map_err(|problems| vec![Unusable { file: (*file).to_owned(), problems }])?;
+            playbooks.push(((*file).to_owned(), playbook));
         }
         Self::new(playbooks)
     }
@@ -139,4 +164,20 @@ fn called(playbook: &Playbook, all: &[Playbook]) -> Vec<Playbook> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::Library;
+
+    #[test]
+    fn what_ships_is_what_lies_in_the_folder() {
+        let names = |library: &Library| library.entries().iter().map(|e| e.slug.clone()).collect::<Vec<_>>();
+        let shipped = Library::shipped().expect("usable");
+        let folder = Library::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../playbooks")).expect("usable");
+        assert_eq!(names(&shipped), names(&folder));
+        assert!(shipped.get("surge-on-endpoint").is_some() && shipped.get("other").is_none());
+    }
 }

@@ -82,9 +82,10 @@ impl Respond {
     /// What keeps it from starting, with what to do about it.
     pub async fn start(settings: Settings, store: Arc<dyn Store>, clock: Clock) -> Result<RunningRespond, StartError> {
         let library = match &settings.playbooks {
-            Some(folder) => Library::read(folder).map_err(StartError::Playbooks)?,
-            None => Library::default(),
+            Some(folder) => Library::read(folder),
+            None => Library::shipped(),
         };
+        let library = library.map_err(StartError::Playbooks)?;
         Self::start_with(settings, library, store, clock).await
     }
 

@@ -1,14 +1,15 @@
 //! One file, whatever it is: what is found in it and what could not be looked at.
 
 use std::{
+    collections::HashSet,
     fs::File,
     io::{self, Read},
     path::Path,
 };
 
 use casemate_artifact::{FileReport, scan_bytes, scan_path};
-use casemate_dataset::{TableFormat, TableReport};
-use casemate_finding::Finding;
+use casemate_dataset::{Problem, ProblemKind, TableFormat, TableReport};
+use casemate_finding::{Finding, Fingerprint};
 use casemate_report::{NotScanned, Suppression};
 
 use crate::{
@@ -105,9 +106,38 @@ pub fn scan_file(plan: &ScanPlan, path: &Path, shown: &str) -> io::Result<FileSc
             let max = plan.limits.pdf_bytes_max;
             out.not_scanned(shown, format!("a PDF of {length} bytes; the limit is {max}"));
         }
-        kind => scan_kind(plan, shown, kind, &head, file, &mut nest, &mut out),
+        kind => {
+            scan_kind(plan, shown, kind, &head, &file, &mut nest, &mut out);
+            if dropped_content(&out) {
+                io::Seek::rewind(&mut file)?;
+                as_text_too(plan, shown, &mut file, &mut out)?;
+            }
+        }
     }
     Ok(out)
+}
+
+/// True when the reader of tables let go of what is too long for it.
+fn dropped_content(out: &FileScan) -> bool {
+    let lossy = |p: &Problem| matches!(p.kind, ProblemKind::RecordTooLong | ProblemKind::TooManyColumns);
+    out.table.as_ref().is_some_and(|t| t.problems.iter().any(lossy))
+}
+
+/// Reads a table once more, as text, which has no limit on its lines: what was dropped is then seen, without its column.
+fn as_text_too(plan: &ScanPlan, shown: &str, file: &mut File, out: &mut FileScan) -> io::Result<()> {
+    let head = read_head(file)?;
+    let mut text = FileScan::default();
+    scan_text(plan, shown, &head, file, &mut text);
+    let known: HashSet<Fingerprint> = out.findings.iter().map(|f| f.fingerprint.clone()).collect();
+    out.findings.extend(text.findings.into_iter().filter(|f| !known.contains(&f.fingerprint)));
+    out.suppressions.append(&mut text.suppressions);
+    out.hidden += text.hidden;
+    out.bytes += text.bytes;
+    out.notes.push(format!("{shown}: too long or too wide for a table in places; read as text as well"));
+    // The text reader has the last word on what was not seen.
+    out.not_scanned.retain(|n| n.path != shown);
+    out.not_scanned.append(&mut text.not_scanned);
+    Ok(())
 }
 
 /// Scans what `source` gives, as if it were a file of the name `shown`. Archives and documents are held in memory.

@@ -19,7 +19,7 @@ pub struct WindowSettings {
     pub join_min: f64,
     /// Incidents that share an entity at which its weight is halved. Default 8.
     pub hub_half: f64,
-    /// Incidents kept; past it the one with the oldest last alert is let go. Default 10,000.
+    /// Incidents kept; past it those with the oldest last alert are let go. Default 10,000.
     pub incidents_max: usize,
     /// Entities kept for one incident; further ones do not attract. Default 512.
     pub entities_max: usize,
@@ -96,6 +96,7 @@ pub struct Window {
     incidents: BTreeMap<String, IncidentSummary>,
     by_entity: HashMap<Entity, BTreeSet<String>>,
     by_fingerprint: HashMap<String, String>,
+    opened: u64,
 }
 
 /// A sum of weights, and what it is made of.
@@ -180,7 +181,6 @@ impl Window {
     }
 
     fn place(&mut self, alert: &NormalAlert, key: &str, new_id: &str, now: UnixMs) -> Placed {
-        self.forget(now);
         let storm_of = self
             .by_fingerprint
             .get(&alert.fingerprint)
@@ -200,6 +200,9 @@ impl Window {
             _ => new_id.to_owned(),
         };
         let opened = !self.incidents.contains_key(&id);
+        if opened {
+            self.make_room(now);
+        }
         placed.surfaced = self.add(&id, alert, key, now);
         placed.related.retain(|other| *other != id);
         placed.placement = match (opened, storm_of.is_some() && placed.surfaced.is_empty()) {
@@ -278,25 +281,21 @@ impl Window {
         storm.add(alert, key, now)
     }
 
-    /// Lets go of incidents that can take no more, and of the oldest past the limit.
-    fn forget(&mut self, now: UnixMs) {
-        let over = self.incidents.len().saturating_sub(self.settings.incidents_max.saturating_sub(1));
-        // A scan of all incidents for every alert would be quadratic: look only when there is something to find.
-        let oldest_may_go = over > 0 || self.incidents.len().is_multiple_of(64);
-        if !oldest_may_go {
+    /// Before a new incident: lets go of those that can take no more, and, at the limit, of the oldest. Looked for every 64
+    /// new incidents, and at the limit a sixteenth at a time, so that the cost of looking is spread.
+    fn make_room(&mut self, now: UnixMs) {
+        self.opened += 1;
+        let full = self.incidents.len() >= self.settings.incidents_max;
+        if !full && !self.opened.is_multiple_of(64) {
             return;
         }
-        let mut gone: Vec<String> = self
-            .incidents
-            .values()
-            .filter(|i| now.since_ms(i.last) > self.settings.quiet_ms.max(self.settings.span_ms))
-            .map(|i| i.id.clone())
-            .collect();
-        if over > gone.len() {
-            let mut by_age: Vec<(UnixMs, String)> = self.incidents.values().map(|i| (i.last, i.id.clone())).collect();
-            by_age.sort();
-            gone = by_age.into_iter().take(over).map(|(_, id)| id).collect();
-        }
+        let keep_ms = self.settings.quiet_ms.max(self.settings.span_ms);
+        let mut by_age: Vec<(UnixMs, String)> = self.incidents.values().map(|i| (i.last, i.id.clone())).collect();
+        by_age.sort();
+        let over = by_age.iter().take_while(|(last, _)| now.since_ms(*last) > keep_ms).count();
+        let at_least = if full { (self.settings.incidents_max / 16).max(1) } else { 0 };
+        by_age.truncate(over.max(at_least));
+        let gone: Vec<String> = by_age.into_iter().map(|(_, id)| id).collect();
         for id in gone {
             self.close(&id);
             let Some(incident) = self.incidents.remove(&id) else { continue };

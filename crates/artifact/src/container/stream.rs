@@ -4,6 +4,7 @@ use std::io::Read;
 
 use crate::ScanConfig;
 use crate::budget::Budget;
+use crate::scan::Packing;
 use crate::source::{Source, SourceReader};
 
 /// Memory that one decoder may take for its dictionary, in KiB. The dictionary is only touched as far as data goes.
@@ -49,8 +50,42 @@ impl Codec {
     }
 }
 
+/// A coder of a 7z folder with its properties.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SevenZipCoder {
+    /// LZMA with its property byte, dictionary and length; `filtered` by the x86 branch filter.
+    Lzma { props: u8, dictionary: u32, size: u64, filtered: bool },
+    /// LZMA2 with its dictionary; `filtered` by the x86 branch filter.
+    Lzma2 { dictionary: u32, filtered: bool },
+}
+
+#[derive(Clone, Copy)]
+enum Coder {
+    Codec(Codec),
+    SevenZip(SevenZipCoder),
+}
+
+/// Decodes a part by its packing; `None` when it is text.
+pub(crate) fn unpack<'a>(
+    packing: Packing,
+    source: &Source<'a>,
+    config: &ScanConfig,
+    budget: &Budget,
+) -> Option<Decoded<'a>> {
+    match packing {
+        Packing::Plain => Some(Decoded { source: source.clone(), ending: Ending::Whole }),
+        Packing::Codec(c) => Some(decode(Coder::Codec(c), source, config, budget)),
+        Packing::SevenZip(c) => Some(decode(Coder::SevenZip(c), source, config, budget)),
+        Packing::Text(_) => None,
+    }
+}
+
 /// A decoder over a source.
-fn decoder<'a>(codec: Codec, source: &Source<'a>) -> Option<Box<dyn Read + 'a>> {
+fn decoder<'a>(coder: Coder, source: &Source<'a>) -> Option<Box<dyn Read + 'a>> {
+    let codec = match coder {
+        Coder::Codec(c) => c,
+        Coder::SevenZip(c) => return seven_zip(c, source),
+    };
     let r: SourceReader<'a> = source.reader();
     let buffered = std::io::BufReader::with_capacity(64 << 10, r);
     Some(match codec {
@@ -75,9 +110,27 @@ fn decoder<'a>(codec: Codec, source: &Source<'a>) -> Option<Box<dyn Read + 'a>> 
     })
 }
 
+fn seven_zip<'a>(coder: SevenZipCoder, source: &Source<'a>) -> Option<Box<dyn Read + 'a>> {
+    let r = std::io::BufReader::with_capacity(64 << 10, source.reader());
+    let (plain, filtered): (Box<dyn Read + 'a>, bool) = match coder {
+        SevenZipCoder::Lzma { props, dictionary, size, filtered } => {
+            let limit = size.max(4096).min(u64::from(DICTIONARY_KIB_MAX) << 10);
+            let dictionary = u32::try_from(u64::from(dictionary).min(limit)).unwrap_or(4096);
+            (Box::new(lzma_rust2::LzmaReader::new_with_props(r, size, props, dictionary, None).ok()?), filtered)
+        }
+        SevenZipCoder::Lzma2 { dictionary, filtered } => {
+            if u64::from(dictionary) > u64::from(DICTIONARY_KIB_MAX) << 10 {
+                return None;
+            }
+            (Box::new(lzma_rust2::Lzma2Reader::new(r, dictionary, None)), filtered)
+        }
+    };
+    Some(if filtered { Box::new(lzma_rust2::filter::bcj::BcjReader::new_x86(plain, 0)) } else { plain })
+}
+
 /// A stream that is decoded again whenever the reader goes back. Used only for streams too large to hold.
 pub(crate) struct ForwardStream<'a> {
-    codec: Codec,
+    codec: Coder,
     source: Source<'a>,
     decoder: Option<Box<dyn Read + 'a>>,
     at: u64,
@@ -88,7 +141,7 @@ pub(crate) struct ForwardStream<'a> {
 const RESTARTS_MAX: u32 = 12;
 
 impl<'a> ForwardStream<'a> {
-    fn new(codec: Codec, source: Source<'a>) -> Self {
+    fn new(codec: Coder, source: Source<'a>) -> Self {
         Self { codec, source, decoder: None, at: 0, restarts_left: RESTARTS_MAX }
     }
 
@@ -145,7 +198,7 @@ pub(crate) struct Decoded<'a> {
 }
 
 /// Decodes `source`: in memory up to `buffer_bytes_max`, else as a forward stream whose length was counted.
-pub(crate) fn decode<'a>(codec: Codec, source: &Source<'a>, config: &ScanConfig, budget: &Budget) -> Decoded<'a> {
+fn decode<'a>(codec: Coder, source: &Source<'a>, config: &ScanConfig, budget: &Budget) -> Decoded<'a> {
     let Some(mut d) = decoder(codec, source) else {
         return Decoded { source: Source::owned(Vec::new()), ending: Ending::Damaged };
     };

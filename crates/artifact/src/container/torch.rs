@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::pickle::StorageRef;
+use crate::pickle::{self, Setting, StorageRef};
 use crate::report::ArtifactSeverity::{Review, Suspicious};
 use crate::rules;
-use crate::scan::Scan;
+use crate::scan::{Job, Scan};
 
 /// Bytes of one element of a storage class, as `torch.FloatStorage`.
 pub(crate) fn element_bytes(class: &str) -> Option<u64> {
@@ -64,5 +64,63 @@ pub(crate) fn check_storages(scan: &mut Scan<'_, '_>, named: &[StorageRef], ther
             }
             _ => {}
         }
+    }
+}
+
+/// The first pickle of PyTorch's legacy format: the magic number.
+const LEGACY_MAGIC: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
+
+/// True for the legacy format: five pickles, then the storages.
+pub(crate) fn is_legacy(head: &[u8]) -> bool {
+    head.starts_with(LEGACY_MAGIC)
+}
+
+/// Reads the five pickles, checks where the storages must end, and looks at what stands behind them.
+pub(crate) fn scan_legacy<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
+    scan.format("torch-legacy");
+    let facts = pickle::scan_pickle(scan, job, 0, Setting::Torch);
+    if facts.streams < 5 {
+        return;
+    }
+    let mut sizes: HashMap<&str, u64> = HashMap::new();
+    for s in &facts.storages {
+        let wanted = element_bytes(&s.class).and_then(|b| u64::try_from(s.elements).ok()?.checked_mul(b));
+        let Some(wanted) = wanted else {
+            scan.find(
+                &rules::PICKLE_PERSISTENT_ID,
+                Review,
+                s.at,
+                "names a storage of an unknown class or length",
+                s.class.clone(),
+                &[],
+            );
+            return;
+        };
+        let e = sizes.entry(&s.key).or_default();
+        *e = (*e).max(wanted);
+    }
+    let end = sizes.values().fold(facts.end, |at, n| at.saturating_add(8).saturating_add(*n));
+    if end > job.source.len() {
+        scan.find(
+            &rules::TORCH_STORAGE,
+            Suspicious,
+            facts.end,
+            "the storages are longer than the file",
+            format!("{end} bytes wanted"),
+            &[],
+        );
+    } else if end < job.source.len() {
+        let head = job.source.bytes(end, 512);
+        if pickle::looks_like_pickle(&head) {
+            pickle::scan_pickle(scan, job, end, Setting::Alone);
+        }
+        scan.find(
+            &rules::PICKLE_TRAILING,
+            Review,
+            end,
+            format!("{} bytes behind the last storage", job.source.len() - end),
+            hex::encode(&head[..head.len().min(16)]),
+            &[],
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::literal::decode_text;
 use super::names::fix_import;
-use super::value::{Arena, CHILDREN_MAX, Kind, Memo, Node, StrForm, Tag, Value};
+use super::value::{Arena, CHILDREN_MAX, Kind, Memo, StrForm, Tag, Value};
 use crate::ScanConfig;
 use crate::budget::Budget;
 use crate::policy::{self, Entry};
@@ -142,11 +142,18 @@ pub(crate) struct Machine<'s, 'a> {
     pub(crate) reasons: Vec<&'static str>,
     /// The value at `STOP`.
     pub(crate) result: Value,
+    /// Where each opcode was, when that is asked for.
+    pub(crate) places: Option<Vec<u64>>,
+    /// How the stream ended, once a step says that it is over.
+    end: StreamEnd,
     /// Pseudo-code lines with offsets, for `--explain`.
     pub(crate) trace: Option<Vec<(u64, String)>>,
 }
 
-type Step<T> = Result<T, StreamEnd>;
+/// The stream is over; how is in [`Machine::end`]. A small error keeps the hot path in registers.
+pub(super) struct Over;
+
+type Step<T> = Result<T, Over>;
 
 impl<'s, 'a> Machine<'s, 'a> {
     pub(crate) fn new(source: &'s Source<'a>, config: &'s ScanConfig, budget: &'s Budget, rule: FrameRule) -> Self {
@@ -180,6 +187,8 @@ impl<'s, 'a> Machine<'s, 'a> {
             foreign_ids: Vec::new(),
             reasons: Vec::new(),
             result: Value::NONE,
+            places: None,
+            end: StreamEnd::Cut(0),
             trace: None,
         }
     }
@@ -192,8 +201,10 @@ impl<'s, 'a> Machine<'s, 'a> {
         self.stack.clear();
         self.marks.clear();
         self.memo = Memo::new(self.config.memo_max);
+        let mut charged = self.opcodes + 0x1000;
         let end = loop {
-            if self.opcodes & 0xfff == 0xfff {
+            if self.opcodes >= charged {
+                charged = self.opcodes + 0x1000;
                 if !self.budget.opcodes(0x1000) {
                     break StreamEnd::Spent(self.pos, "the opcode budget is spent");
                 }
@@ -202,13 +213,34 @@ impl<'s, 'a> Machine<'s, 'a> {
                 }
             }
             self.opcodes += 1;
-            match self.step() {
-                Ok(None) => {}
-                Ok(Some(end)) | Err(end) => break end,
+            if let Some(p) = self.places.as_mut() {
+                p.push(self.pos);
+            }
+            if self.step().is_err() {
+                break self.end;
+            }
+            // Protocol 4 writes MEMOIZE behind nearly every value: taking it here saves half of the dispatches.
+            if self.places.is_none()
+                && self.pos < self.frame_end
+                && self.window.byte(self.pos) == Some(0x94)
+                && self.stack.len() > self.floor()
+                && let Some(v) = self.stack.last().copied()
+            {
+                self.pos += 1;
+                self.opcodes += 1;
+                let i = self.memo.count;
+                self.memo.set(i, v);
             }
         };
         self.report_uncalled();
         end
+    }
+
+    /// Ends the stream.
+    #[cold]
+    pub(super) fn over<T>(&mut self, end: StreamEnd) -> Step<T> {
+        self.end = end;
+        Err(Over)
     }
 
     // ---- reading -------------------------------------------------------------------------------------------------
@@ -234,7 +266,7 @@ impl<'s, 'a> Machine<'s, 'a> {
         self.pos = at + N as u64;
         match self.window.exact(at, N).and_then(|b| b.try_into().ok()) {
             Some(b) => Ok(b),
-            None => Err(StreamEnd::Cut(at)),
+            None => self.over(StreamEnd::Cut(at)),
         }
     }
 
@@ -244,7 +276,7 @@ impl<'s, 'a> Machine<'s, 'a> {
         let at = self.operand_at(n);
         let next = at.saturating_add(n);
         if next > self.window.source().len() {
-            return Err(StreamEnd::Cut(at));
+            return self.over(StreamEnd::Cut(at));
         }
         self.pos = next;
         Ok(at)
@@ -253,14 +285,17 @@ impl<'s, 'a> Machine<'s, 'a> {
     /// A line operand: where it begins and how long it is without its end.
     fn line(&mut self) -> Step<(u64, u64)> {
         let Some(mut newline) = self.window.find(b'\n', self.pos, LINE_BYTES_MAX) else {
-            return Err(StreamEnd::Cut(self.pos));
+            return self.over(StreamEnd::Cut(self.pos));
         };
         if newline >= self.frame_end {
             if self.pos < self.frame_end {
                 self.diverged.get_or_insert(self.pos);
                 if self.rule == FrameRule::DropRest {
                     self.pos = self.frame_end;
-                    newline = self.window.find(b'\n', self.pos, LINE_BYTES_MAX).ok_or(StreamEnd::Cut(self.pos))?;
+                    let Some(next) = self.window.find(b'\n', self.pos, LINE_BYTES_MAX) else {
+                        return self.over(StreamEnd::Cut(self.pos));
+                    };
+                    newline = next;
                 }
             }
             self.frame_end = u64::MAX;
@@ -413,20 +448,20 @@ impl<'s, 'a> Machine<'s, 'a> {
     #[inline]
     fn pop(&mut self) -> Step<Value> {
         if self.stack.len() > self.floor() {
-            return self.stack.pop().ok_or(StreamEnd::Broken(self.pos, "the stack is empty"));
+            return self.stack.pop().ok_or(Over);
         }
         if self.lenient {
             return Ok(Value::OPAQUE);
         }
-        Err(StreamEnd::Broken(self.pos, "the stack is empty"))
+        self.over(StreamEnd::Broken(self.pos, "the stack is empty"))
     }
 
     #[inline]
-    fn top(&self) -> Step<Value> {
+    fn top(&mut self) -> Step<Value> {
         if self.stack.len() > self.floor() {
-            return self.stack.last().copied().ok_or(StreamEnd::Broken(self.pos, "the stack is empty"));
+            return self.stack.last().copied().ok_or(Over);
         }
-        if self.lenient { Ok(Value::OPAQUE) } else { Err(StreamEnd::Broken(self.pos, "the stack is empty")) }
+        if self.lenient { Ok(Value::OPAQUE) } else { self.over(StreamEnd::Broken(self.pos, "the stack is empty")) }
     }
 
     /// Index of the first value above the last mark; the mark is taken off.
@@ -435,7 +470,7 @@ impl<'s, 'a> Machine<'s, 'a> {
         match self.marks.pop() {
             Some(m) => Ok((m as usize).min(self.stack.len())),
             None if self.lenient => Ok(self.stack.len()),
-            None => Err(StreamEnd::Broken(self.pos, "there is no mark")),
+            None => self.over(StreamEnd::Broken(self.pos, "there is no mark")),
         }
     }
 
@@ -443,32 +478,31 @@ impl<'s, 'a> Machine<'s, 'a> {
         self.arena.get(v).map_or((1, 0), |n| (n.weight, n.depth))
     }
 
+    /// Makes a composite of the values from `from` on, which leave the stack.
     fn composite(&mut self, kind: Kind, from: usize, at: u64) -> Value {
-        let mut node = Node::new(kind, at);
         let from = from.min(self.stack.len());
-        node.count = (self.stack.len() - from) as u64;
-        node.head = self.stack[from..].iter().take(CHILDREN_MAX).copied().collect();
-        self.measure(&mut node, from);
-        self.stack.truncate(from);
-        self.arena.push(node)
-    }
-
-    fn measure(&mut self, node: &mut Node, from: usize) {
+        let (mut weight, mut depth) = (1u64, 1u32);
         for i in from..self.stack.len() {
             let v = self.stack[i];
-            if v.tag() == Tag::Node {
-                let (w, d) = self.weigh(v);
-                node.weight = node.weight.saturating_add(w);
-                node.depth = node.depth.max(d.saturating_add(1));
-            } else {
-                node.weight = node.weight.saturating_add(1);
-            }
+            let (w, d) = if v.tag() == Tag::Node { self.weigh(v) } else { (1, 0) };
+            weight = weight.saturating_add(w);
+            depth = depth.max(d.saturating_add(1));
         }
-        let (weight, depth, at) = (node.weight, node.depth, node.at);
         self.check_size(weight, depth, at);
+        let v = self.arena.make(kind, at, &self.stack[from..], weight, depth);
+        self.stack.truncate(from);
+        v
     }
 
+    #[inline]
     fn check_size(&mut self, weight: u64, depth: u32, at: u64) {
+        if weight > WEIGHT_MAX || depth > NESTING_MAX {
+            self.too_large(weight, depth, at);
+        }
+    }
+
+    #[cold]
+    fn too_large(&mut self, weight: u64, depth: u32, at: u64) {
         if weight > WEIGHT_MAX && !self.weight_reported {
             self.weight_reported = true;
             self.hit(
@@ -552,7 +586,7 @@ impl<'s, 'a> Machine<'s, 'a> {
                 self.incomplete("a name was built from values that are no longer remembered");
                 return Ok(Value::OPAQUE);
             }
-            return Err(StreamEnd::Broken(at, "STACK_GLOBAL needs two strings"));
+            return self.over(StreamEnd::Broken(at, "STACK_GLOBAL needs two strings"));
         };
         let v = self.global(m, n, at);
         if v.tag() == Tag::Global && self.pair_ids.len() < self.config.globals_max {
@@ -583,5 +617,5 @@ impl<'s, 'a> Machine<'s, 'a> {
     }
 }
 
-mod calls;
+pub(crate) mod calls;
 mod step;

@@ -9,4 +9,5 @@ mod value;
 
 pub(crate) use literal::{decode_encoded, unquote};
 pub(crate) use machine::StorageRef;
-pub(crate) use stream::{Setting, looks_like_pickle, scan_pickle};
+pub(crate) use machine::calls::item_bytes;
+pub(crate) use stream::{Setting, looks_like_pickle, opcodes, scan_pickle, trace};

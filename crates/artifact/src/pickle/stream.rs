@@ -1,6 +1,8 @@
 //! All pickle streams of a part: one after the other, with both frame rules, and what they carry inside.
 
 use super::machine::{FrameRule, Inner, Machine, StorageRef, StreamEnd};
+use crate::ScanConfig;
+use crate::budget::Budget;
 use crate::report::ArtifactSeverity::{Allowed, Review, Suspicious};
 use crate::rules;
 use crate::scan::{Child, Hint, Job, Packing, Scan};
@@ -37,6 +39,8 @@ pub(crate) enum Setting {
 /// protocol 0 and 1.
 pub(crate) fn looks_like_pickle(head: &[u8]) -> bool {
     match head {
+        // Zip signatures would read as a persistent id.
+        [b'P', b'K', 1..=8, ..] => false,
         [0x80, 0..=5, rest @ ..] => rest.first().is_none_or(|b| is_opcode(*b)),
         [b'(' | b']' | b'}' | b')', b, ..] => {
             is_opcode(*b) && !head.starts_with(b"(\r") && head.len() > 3 && plausible_ops(head)
@@ -63,6 +67,7 @@ fn plausible_global(rest: &[u8]) -> bool {
     let ok = |l: &[u8]| {
         !l.is_empty()
             && l.len() < 512
+            && std::str::from_utf8(l).is_ok()
             && l.iter()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'<' | b'>' | b'\r') || *b >= 0x80)
     };
@@ -104,9 +109,13 @@ fn plausible_ops(head: &[u8]) -> bool {
                 },
                 None => return seen >= 3,
             },
-            b'c' | b'i' => return plausible_global(&head[i..]),
+            b'c' | b'i' => return plausible_global(&head[i..]) || seen >= 8 && head.len() - i < 200,
             b'I' | b'L' | b'F' | b'g' | b'p' => {
-                let Some(next) = line(i) else { return false };
+                let Some(next) = line(i) else {
+                    // Cut by the end of the head, or a number longer than it: nothing else is made of digits alone.
+                    let digits = head[i..].iter().all(u8::is_ascii_digit);
+                    return digits && (seen >= 3 || head.len() - i > 400);
+                };
                 if !head[i..next - 1].iter().all(|b| b.is_ascii_digit() || b"+-.eELinfa\r".contains(b)) {
                     return false;
                 }
@@ -116,12 +125,14 @@ fn plausible_ops(head: &[u8]) -> bool {
                 continue;
             }
             b'S' => {
-                if !matches!(head.get(i), Some(b'\'' | b'"')) {
-                    return false;
+                match head.get(i) {
+                    Some(b'\'' | b'"') => {}
+                    Some(_) => return false,
+                    None => return seen >= 3,
                 }
                 match line(i) {
                     Some(next) => i = next,
-                    None => return false,
+                    None => return seen >= 3,
                 }
                 strong = true;
                 seen += 1;
@@ -130,7 +141,7 @@ fn plausible_ops(head: &[u8]) -> bool {
             b'V' | b'P' => {
                 match line(i) {
                     Some(next) => i = next,
-                    None => return false,
+                    None => return seen >= 3,
                 }
                 seen += 1;
                 continue;
@@ -174,6 +185,31 @@ pub(crate) fn scan_pickle<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, from: u64,
         }
     }
     facts
+}
+
+/// Offsets of the opcodes of the first stream.
+pub(crate) fn opcodes(source: &Source<'_>, config: &ScanConfig, budget: &Budget) -> Vec<u64> {
+    let mut machine = Machine::new(source, config, budget, FrameRule::Linear);
+    machine.places = Some(Vec::new());
+    machine.run(0);
+    machine.places.take().unwrap_or_default()
+}
+
+/// Imports, calls and state changes of the streams of a source, in order, with their offsets.
+pub(crate) fn trace(source: &Source<'_>, config: &ScanConfig, budget: &Budget) -> Vec<(u64, String)> {
+    let mut out = Vec::new();
+    let mut at = 0;
+    for _ in 0..64 {
+        let mut machine = Machine::new(source, config, budget, FrameRule::Linear);
+        machine.trace = Some(Vec::new());
+        let end = machine.run(at);
+        out.extend(machine.trace.take().unwrap_or_default());
+        match end {
+            StreamEnd::Stop(next) if next < source.len() && looks_like_pickle(&source.bytes(next, 512)) => at = next,
+            _ => break,
+        }
+    }
+    out
 }
 
 /// What stands behind a `STOP`: another stream, padding, or something that does not belong there.

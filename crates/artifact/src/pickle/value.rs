@@ -206,6 +206,28 @@ impl Arena {
         Value::of(Tag::Node, id)
     }
 
+    /// Makes a composite with these children; past the limit the oldest slot of the ring is used again, allocation
+    /// included.
+    pub(crate) fn make(&mut self, kind: Kind, at: u64, items: &[Value], weight: u64, depth: u32) -> Value {
+        let head = &items[..items.len().min(CHILDREN_MAX)];
+        let slot = (self.made.wrapping_sub(self.max as u64)) as usize % RING;
+        if self.fixed.len() < self.max || slot >= self.ring.len() {
+            let node = Node { head: head.to_vec(), count: items.len() as u64, weight, depth, ..Node::new(kind, at) };
+            return self.push(node);
+        }
+        let node = &mut self.ring[slot];
+        node.kind = kind;
+        node.head.clear();
+        node.head.extend_from_slice(head);
+        node.count = items.len() as u64;
+        node.weight = weight;
+        node.depth = depth;
+        node.at = at;
+        node.special_key = false;
+        self.made += 1;
+        Value::of(Tag::Node, self.made - 1)
+    }
+
     fn slot(&self, v: Value) -> Option<Result<usize, usize>> {
         if v.tag() != Tag::Node {
             return None;

@@ -2,7 +2,7 @@
 //! `__reduce__` of the class or the reducer that its library registers.
 
 use super::Contract::{
-    self, Any, Class, ClassFirst, Codec, Getattr, Nested, Partial, PlainNames, RebuildFromType, Ref, TypeOf, UfuncName,
+    self, Any, Class, ClassFirst, Codec, Getattr, Nested, Partial, RebuildFromType, Ref, TypeOf, UfuncName,
 };
 
 static TABLE: &[(&str, Contract, &str)] = &[
@@ -49,8 +49,6 @@ static TABLE: &[(&str, Contract, &str)] = &[
     ("functools", Partial, "partial"),
     ("operator", Any, "itemgetter"),
     ("_operator", Any, "itemgetter"),
-    ("operator", PlainNames, "attrgetter"),
-    ("_operator", PlainNames, "attrgetter"),
     (
         "operator",
         Ref,
@@ -132,6 +130,9 @@ static TABLE: &[(&str, Contract, &str)] = &[
     ("numpy._core", UfuncName, "_ufunc_reconstruct"),
     ("numpy.ma.core", ClassFirst, "_mareconstruct"),
     ("numpy.ma.core", Class, "MaskedArray"),
+    ("numpy.ma", Class, "MaskedArray masked_array"),
+    ("numpy.ma", ClassFirst, "_mareconstruct"),
+    ("numpy.core._internal", ClassFirst, "_reconstruct"),
     ("numpy.random", Any, "__RandomState_ctor"),
     ("numpy.random._pickle", Any, "__randomstate_ctor __generator_ctor __bit_generator_ctor"),
     ("numpy.random.bit_generator", Any, "__pyx_unpickle_SeedSequence SeedSequence"),
@@ -191,7 +192,7 @@ static TABLE: &[(&str, Contract, &str)] = &[
     ("torch.torch_version", Any, "TorchVersion"),
     ("torch.fx.immutable_collections", Any, "immutable_list immutable_dict"),
     // joblib's own place-holders for arrays that follow in the stream.
-    ("joblib.numpy_pickle", Class, "NumpyArrayWrapper"),
+    ("joblib.numpy_pickle", Class, "NumpyArrayWrapper NDArrayWrapper ZNDArrayWrapper"),
     ("joblib.numpy_pickle_compat", Class, "NDArrayWrapper ZNDArrayWrapper"),
     ("sklearn.externals.joblib.numpy_pickle", Class, "NumpyArrayWrapper NDArrayWrapper ZNDArrayWrapper"),
     // Cython classes with their own reducers.
@@ -210,6 +211,8 @@ static TABLE: &[(&str, Contract, &str)] = &[
     // pandas: the reducers of blocks, indexes and time stamps.
     ("pandas._libs.internals", Any, "_unpickle_block BlockManager"),
     ("pandas.core.internals.blocks", Any, "new_block"),
+    ("pandas.core.internals", Class, "BlockManager SingleBlockManager"),
+    ("pandas.core.indexes.frozen", Class, "FrozenNDArray FrozenList"),
     ("pandas.core.indexes.base", ClassFirst, "_new_Index"),
     ("pandas.indexes.base", ClassFirst, "_new_Index"),
     ("pandas.core.index", ClassFirst, "_new_Index"),

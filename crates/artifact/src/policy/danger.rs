@@ -592,7 +592,6 @@ static NAMES: &[(&str, &str, &str)] = &[
     ("numpy.testing*", "*", "runs Python code"),
     ("numpy.core.memmap", "*", "reads or writes files"),
     ("numpy.core.multiarray", "fromfile fromiter* set_* _set*", "reads or writes files"),
-    ("numpy.core._internal", "_*", "reaches into the interpreter"),
     ("numpy.compat*", "*", "reads or writes files"),
     ("numpy.__config__", "*", "runs code"),
     (

@@ -39,8 +39,6 @@ pub(crate) enum Contract {
     UfuncName,
     /// `rebuild(function, type, args, state)`: the function must be allowed and is called.
     RebuildFromType,
-    /// `attrgetter(name, …)`: plain names only.
-    PlainNames,
 }
 
 /// What the policy says of one name.
@@ -122,9 +120,6 @@ pub(crate) fn judge(module: &str, name: &str) -> Entry {
             Generated::Class => Entry::allowed(Contract::Class),
             Generated::Constructor => Entry::allowed(Contract::Any),
             Generated::Function => Entry::allowed(Contract::Ref),
-            Generated::Sink => {
-                Entry::of(Review, "is a library function that runs code, or opens files or connections", &[])
-            }
         };
     }
     if name.contains('.')

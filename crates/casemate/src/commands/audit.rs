@@ -1,6 +1,5 @@
 //! `casemate audit verify`: walks the hash chain.
 
-use casemate_store::traits::Audit;
 use serde_json::json;
 
 use crate::cli::{AuditCommand, Global};
@@ -11,7 +10,7 @@ use crate::state;
 
 pub(super) fn run(global: &Global, command: AuditCommand) -> Done {
     let AuditCommand::Verify = command;
-    let broken = state::with_store(global, |store| async move { Ok(store.verify_audit().await?) })?;
+    let broken = state::with_store(global, |store| async move { store.verify_audit().await })?;
     if global.format == Format::Json {
         output::json(&json!({"ok": broken.is_none(), "broken_at": broken}));
     } else if broken.is_none() {
@@ -20,7 +19,10 @@ pub(super) fn run(global: &Global, command: AuditCommand) -> Done {
     match broken {
         None => Ok(Exit::Ok),
         Some(_) if global.format == Format::Json => Ok(Exit::Blocked),
-        Some(seq) => Err(Failure::internal("the audit log was changed", format!("entry {seq} does not follow from entry {}", seq - 1))
-            .remedy("keep the database as evidence, and compare entry by entry with a backup")),
+        Some(seq) => Err(Failure::internal(
+            "the audit log was changed",
+            format!("entry {seq} does not follow from entry {}", seq - 1),
+        )
+        .remedy("keep the database as evidence, and compare entry by entry with a backup")),
     }
 }

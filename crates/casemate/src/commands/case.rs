@@ -1,7 +1,7 @@
 //! `casemate case list|show`: cases from the terminal.
 
+use casemate_report::printable;
 use casemate_store::model::{CaseId, TenantId};
-use casemate_store::traits::Cases;
 use serde_json::json;
 
 use crate::cli::{CaseCommand, Global};
@@ -22,7 +22,7 @@ pub(super) fn run(global: &Global, command: CaseCommand) -> Done {
 
 fn list(global: &Global) -> Done {
     let all = TenantId("*".into());
-    let cases = state::with_store(global, |s| async move { Ok(s.list_cases(&all, None, 0, ROWS_MAX).await?) })?;
+    let cases = state::with_store(global, |s| async move { s.list_cases(&all, None, 0, ROWS_MAX).await })?;
     if global.format == Format::Json {
         output::json(&json!({ "cases": cases }));
     } else if cases.is_empty() {
@@ -38,7 +38,7 @@ fn list(global: &Global) -> Done {
                     c.alerts.to_string(),
                     format!("{:.2}", c.risk),
                     c.opened_at.to_string(),
-                    output::printable(&c.title),
+                    printable(&c.title).into_owned(),
                 ]
             }),
         );
@@ -48,19 +48,29 @@ fn list(global: &Global) -> Done {
 
 fn show(global: &Global, id: &CaseId) -> Done {
     let wanted = id.clone();
-    let (case, timeline) = state::with_store(global, |s| async move {
-        Ok((s.case(&wanted).await?, s.timeline(&wanted, 0, ROWS_MAX).await?))
-    })?;
+    let (case, timeline) =
+        state::with_store(
+            global,
+            |s| async move { Ok((s.case(&wanted).await?, s.timeline(&wanted, 0, ROWS_MAX).await?)) },
+        )?;
     if global.format == Format::Json {
         output::json(&json!({ "case": case, "timeline": timeline }));
         return Ok(Exit::Ok);
     }
-    output::line(format!("{}  {}  {}", case.id, case.severity, output::printable(&case.title)));
-    let about: Vec<_> = case.entities.iter().map(|e| format!("{} {}", e.kind.as_str(), output::printable(&e.value))).collect();
-    output::line(format!("state {}, risk {:.2}, {} alerts, about {}", case.state.as_str(), case.risk, case.alerts, about.join(", ")));
+    output::line(format!("{}  {}  {}", case.id, case.severity, printable(&case.title)));
+    let about: Vec<_> = case.entities.iter().map(|e| format!("{} {}", e.kind.as_str(), printable(&e.value))).collect();
+    output::line(format!(
+        "state {}, risk {:.2}, {} alerts, about {}",
+        case.state.as_str(),
+        case.risk,
+        case.alerts,
+        about.join(", ")
+    ));
     output::table(
         &["at", "who", "kind", "what"],
-        timeline.iter().map(|e| vec![e.at.to_string(), e.actor.clone(), e.kind.clone(), output::printable(&e.text)]),
+        timeline
+            .iter()
+            .map(|e| vec![e.at.to_string(), e.actor.clone(), e.kind.clone(), printable(&e.text).into_owned()]),
     );
     Ok(Exit::Ok)
 }

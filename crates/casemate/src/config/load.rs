@@ -11,7 +11,7 @@ use crate::failure::Failure;
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// Reads `path` into `T`.
-pub(crate) fn load<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
+fn load<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
     let what = "cannot use the configuration";
     let shown = path.display().to_string();
     let size = std::fs::metadata(path).map_err(|e| {

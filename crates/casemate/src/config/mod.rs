@@ -5,6 +5,6 @@ mod secret;
 pub(crate) mod template;
 mod written;
 
-pub(crate) use load::{load, or_default};
-pub(crate) use secret::SecretFiles;
-pub(crate) use written::{Config, StoreConfig};
+pub(crate) use load::or_default;
+pub(crate) use secret::{SecretFiles, random};
+pub(crate) use written::{Config, LogConfig};

@@ -18,6 +18,12 @@ impl SecretFiles {
         Self { dir: data_dir.join("secrets") }
     }
 
+    /// Those in a folder of one's own choice.
+    pub(crate) fn in_folder(dir: &Path) -> Self {
+        let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+        Self { dir: dir.to_owned() }
+    }
+
     /// The 32 bytes named `name`; made at the first asking.
     pub(crate) fn bytes32(&self, name: &str) -> Result<Secret<[u8; 32]>, Failure> {
         crate::state::make_private_dir(&self.dir)?;
@@ -33,7 +39,8 @@ impl SecretFiles {
         let bytes = std::fs::read(&path).map_err(|e| fail(e.to_string()))?;
         let length = bytes.len();
         let exact = <[u8; 32]>::try_from(bytes).map_err(|_| {
-            fail(format!("{length} bytes instead of 32")).remedy("restore it from a backup: every key was hashed with it")
+            fail(format!("{length} bytes instead of 32"))
+                .remedy("restore it from a backup: every key was hashed with it")
         })?;
         Ok(Secret::new(exact))
     }

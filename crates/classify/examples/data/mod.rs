@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::PathBuf;
 
+use casemate_classify::{AssessLimits, Classifier};
 use serde::Deserialize;
 
 /// One row.
@@ -27,7 +28,8 @@ fn truth<'de, D: serde::Deserializer<'de>>(d: D) -> Result<bool, D::Error> {
     })
 }
 
-/// The rows of a file under the evaluation folder, or `None` (and a word on stderr) where it is absent.
+/// The rows of a file under the evaluation folder by source and kind, or `None` (and a word on stderr) where it is absent.
+#[expect(clippy::print_stderr, reason = "the only way to say that there is nothing to measure with")]
 pub fn load(name: &str) -> Option<Vec<Row>> {
     let root = std::env::var("CASEMATE_EVAL")
         .map_or_else(|_| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/eval")), PathBuf::from);
@@ -40,5 +42,17 @@ pub fn load(name: &str) -> Option<Vec<Row>> {
     };
     let mut text = String::new();
     flate2::read::GzDecoder::new(&raw[..]).read_to_string(&mut text).ok()?;
-    Some(text.lines().filter_map(|l| serde_json::from_str(l).ok()).collect())
+    let mut rows: Vec<Row> = text.lines().filter_map(|l| serde_json::from_str(l).ok()).collect();
+    rows.sort_by(|a, b| (&a.source, &a.kind).cmp(&(&b.source, &b.kind)));
+    Some(rows)
+}
+
+/// The classifier of the files under `models/`, so that a training can be measured without a build between.
+pub fn classifier() -> Classifier {
+    let file = |name: &str| {
+        let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models")).join(name);
+        std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    };
+    let (embedding, injection, toxicity) = (file("embedding.bin"), file("injection.bin"), file("toxicity.bin"));
+    Classifier::from_parts(&embedding, &injection, &toxicity, AssessLimits::default()).expect("models that fit")
 }

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use casemate_finding::Span;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -231,7 +230,7 @@ fn sum_words(
         tokens.clear();
         embedding.tokens_of(w.of(view.text.text()), tokens);
         tokens.iter().for_each(|&t| embedding.add(t, &mut sum));
-        bins.add(view.text.origin(Span::new(w.start as usize, w.start as usize + 1)).start, tokens);
+        bins.add(view, *w, tokens);
     }
     sum
 }

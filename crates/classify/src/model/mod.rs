@@ -20,6 +20,9 @@ pub use hashed::Hashed;
 pub use surprisal::{SUFFIX_FEATURES, Surprisal, TokenBins, suffix_windows};
 pub(crate) use surprisal::{SYMBOLS, symbol};
 
+#[cfg(test)]
+pub(crate) use embedding::tests::tiny as tiny_table;
+
 /// The logistic function.
 pub fn sigmoid(z: f32) -> f32 {
     1.0 / (1.0 + (-z).exp())

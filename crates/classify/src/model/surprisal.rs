@@ -1,7 +1,11 @@
 //! How little a text reads like text: character trigrams over a window. Optimised suffixes (GCG, Zou et al. 2023) are
 //! strings that no person would write; the idea of measuring them by surprise is Jain et al. 2023, Alon and Kamfonas 2023.
 
+use casemate_finding::Span;
+
 use super::ModelError;
+use crate::text::Word;
+use crate::views::View;
 
 /// Kinds of characters: a–z, capitals, digits, space, line feed, 31 marks, everything else.
 pub(crate) const SYMBOLS: usize = 62;
@@ -107,17 +111,27 @@ const SYMBOL: [u8; 256] = {
 /// What the words of a text say by where they stand: rare tokens and pieces of words, gathered over steps of
 /// [`STEP_BYTES`] bytes.
 #[derive(Clone, Debug, Default)]
-pub struct TokenBins(Vec<[f32; 4]>);
+pub struct TokenBins {
+    bins: Vec<[f32; 4]>,
+    folded: bool,
+}
 
 impl TokenBins {
-    /// Bins for a text of `bytes`.
-    pub fn new(bytes: usize) -> Self {
-        Self(vec![[0.0; 4]; bytes / STEP_BYTES + 1])
+    /// Bins for a text of `bytes` as it was written.
+    pub fn of_written(bytes: usize) -> Self {
+        Self { bins: vec![[0.0; 4]; bytes / STEP_BYTES + 1], folded: false }
     }
 
-    /// Counts a word at byte `at` of the text as written, by its tokens: their ids follow their frequency.
-    pub fn add(&mut self, at: usize, tokens: &[u32]) {
-        let Some(bin) = self.0.get_mut(at / STEP_BYTES) else { return };
+    /// Bins for a view, by places in its folded text: for decoded views, and where what was written is in disguise.
+    pub fn of_folded(view: &View) -> Self {
+        Self { folded: true, ..Self::of_written(view.text.text().len()) }
+    }
+
+    /// Counts a word of `view` by its tokens: their ids follow their frequency.
+    pub fn add(&mut self, view: &View, word: Word, tokens: &[u32]) {
+        let start = word.start as usize;
+        let at = if self.folded { start } else { view.text.origin(Span::new(start, start + 1)).start };
+        let Some(bin) = self.bins.get_mut(at / STEP_BYTES) else { return };
         bin[0] += tokens.iter().map(|&t| rarity(t)).sum::<f32>();
         bin[1] += tokens.len() as f32;
         bin[2] += 1.0;
@@ -127,9 +141,9 @@ impl TokenBins {
     /// Mean rarity of the tokens, tokens a word, share of common tokens, and words, in a window.
     fn describe(&self, start: usize, end: usize) -> [f32; 4] {
         let first = start / STEP_BYTES;
-        let last = end.div_ceil(STEP_BYTES).min(self.0.len()).max(first);
+        let last = end.div_ceil(STEP_BYTES).min(self.bins.len()).max(first);
         let mut sum = [0.0; 4];
-        for bin in self.0.get(first..last).unwrap_or_default() {
+        for bin in self.bins.get(first..last).unwrap_or_default() {
             sum.iter_mut().zip(bin).for_each(|(s, b)| *s += b);
         }
         let [rare, tokens, words, common] = sum;
@@ -149,7 +163,7 @@ fn rarity(token: u32) -> f32 {
     ((log as f32 + fraction as f32 / 8.0) - 8.0).max(0.0) / 7.0
 }
 
-/// What the windows of `text` (as written, not folded) look like: mean surprise, its worst half, shares of letters, marks,
+/// What the windows of `text` (as written, where it is not in disguise) look like: mean surprise, its worst half, shares of letters, marks,
 /// capitals, changes of case inside words, runs of marks, marks beside letters without a space, and what `bins` say.
 pub fn suffix_windows(
     model: &Surprisal,
@@ -222,7 +236,7 @@ mod tests {
         let model = Surprisal::from_counts(&counts);
         let worst = |text: &str| {
             let mut worst = 0.0_f32;
-            suffix_windows(&model, text, &TokenBins::new(text.len()), |_, f| worst = worst.max(f[0]));
+            suffix_windows(&model, text, &TokenBins::of_written(text.len()), |_, f| worst = worst.max(f[0]));
             worst
         };
         let odd = worst("]( descr Xq]{* zzIng.. +similarlyNow {{ @@ qZ");

@@ -1,8 +1,6 @@
 //! The injection model: base models, each validated on whole sources that it did not see; a last step fitted to those
 //! unseen scores; thresholds from the harmless ones among them.
 
-use casemate_finding::Span;
-
 use super::fit::{self, DenseSettings, Full, Sparse, SparseSettings};
 use super::prepare::{Prepared, prepare};
 use super::{Rng, Row, TrainError, check_classes, synthetic, threshold_at};
@@ -28,11 +26,11 @@ const HARMLESS_ROWS: usize = 6000;
 const PLANTED_ROWS: usize = 5000;
 const SUFFIX_ROWS: usize = 1500;
 const DOCUMENTS: usize = 2500;
-const TEXT: SparseSettings = SparseSettings { bits: 19, epochs: 6, rate: 0.15, decay: 0.02 };
+const TEXT: SparseSettings = SparseSettings { bits: 19, epochs: 5, rate: 0.15, decay: 0.02 };
 const WINDOW: SparseSettings = SparseSettings { bits: 18, epochs: 5, rate: 0.15, decay: 0.02 };
-const TEXT_DENSE: DenseSettings = DenseSettings { hidden: 32, epochs: 8, rate: 2e-3, decay: 1e-2 };
-const WINDOW_DENSE: DenseSettings = DenseSettings { hidden: 24, epochs: 5, rate: 2e-3, decay: 1e-2 };
-const SUFFIX: DenseSettings = DenseSettings { hidden: 12, epochs: 8, rate: 5e-3, decay: 1e-4 };
+const TEXT_DENSE: DenseSettings = DenseSettings { hidden: 32, epochs: 6, rate: 2e-3, decay: 1e-2 };
+const WINDOW_DENSE: DenseSettings = DenseSettings { hidden: 24, epochs: 4, rate: 2e-3, decay: 1e-2 };
+const SUFFIX: DenseSettings = DenseSettings { hidden: 16, epochs: 5, rate: 5e-3, decay: 1e-4 };
 
 /// Trains the injection model.
 ///
@@ -122,7 +120,10 @@ fn fold_of(row: &Row) -> usize {
 }
 
 fn is_content(source: &str) -> bool {
-    source.starts_with("pypi-") || source == "synthetic-indirect" || source.starts_with("gpteacher")
+    source.starts_with("pypi-")
+        || source.starts_with("npm-")
+        || source == "synthetic-indirect"
+        || source.starts_with("gpteacher")
 }
 
 struct Made {
@@ -217,12 +218,12 @@ fn learn_suffix(
 }
 
 fn bins(p: &Prepared, embedding: &Embedding) -> TokenBins {
-    let mut bins = TokenBins::new(p.text.len());
+    let mut bins = TokenBins::of_written(p.text.len());
     let mut tokens = Vec::new();
     for w in &p.view.words {
         tokens.clear();
         embedding.tokens_of(w.of(p.view.text.text()), &mut tokens);
-        bins.add(p.view.text.origin(Span::new(w.start as usize, w.start as usize + 1)).start, &tokens);
+        bins.add(&p.view, *w, &tokens);
     }
     bins
 }
@@ -337,7 +338,7 @@ struct Scored {
 }
 
 fn score(model: &InjectionModel, embedding: &Embedding, p: &Prepared, channel: usize) -> Scored {
-    let mut bins = TokenBins::new(p.text.len());
+    let mut bins = TokenBins::of_written(p.text.len());
     let parts: Parts = model.parts(embedding, &p.view, &p.features, &mut bins);
     let (suffix, _) = model.suffix_logit(&p.text, &bins);
     let x = stack_features(&parts, suffix, p.rules[channel], p.view.words.len());

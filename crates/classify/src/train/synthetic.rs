@@ -66,7 +66,7 @@ fn fill(template: &str, goal: &str, rng: &mut Rng) -> String {
 /// The first slot of `text`: its bytes, and its list, or none for `{goal}`.
 fn slot(text: &str) -> Option<(usize, usize, Option<&'static [&'static str]>)> {
     for (start, _) in text.match_indices('{') {
-        let Some(length) = text[start..].find('}') else { return None };
+        let length = text[start..].find('}')?;
         let name = &text[start + 1..start + length];
         if name == "goal" {
             return Some((start, start + length + 1, None));

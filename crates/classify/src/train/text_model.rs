@@ -4,7 +4,7 @@ use super::fit::{self, DenseSettings, Full, Sparse, SparseSettings};
 use super::prepare::{Prepared, prepare};
 use super::{Row, TrainError, check_classes, threshold_at};
 use crate::Thresholds;
-use crate::model::{Calibration, DIMENSIONS, Embedding, Hashed, Metadata, SourceResult, TextModel, sigmoid};
+use crate::model::{Calibration, DIMENSIONS, Dense, Embedding, Hashed, Metadata, SourceResult, TextModel, sigmoid};
 
 /// What goes into a training.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct TextData {
 
 const FOLDS: usize = 5;
 /// Rows of one source and class count together at most as this many.
-const SOURCE_MASS: f32 = 4000.0;
+const SOURCE_MASS: f32 = 900.0;
 const DENSE: DenseSettings = DenseSettings { hidden: 24, epochs: 8, rate: 2e-3, decay: 1e-2 };
 
 /// Trains a model of whole texts; a fifth of the rows at a time is held out to weigh its two parts and to choose thresholds.
@@ -32,18 +32,19 @@ pub fn text_model(data: TextData, embedding: &Embedding, seed: u64) -> Result<Te
     check_classes(&data.rows)?;
     let prepared: Vec<Prepared> = data.rows.iter().enumerate().map(|(i, r)| prepare(r, i % FOLDS, embedding)).collect();
     let bits = data.bits.min(crate::model::TABLE_BITS_MAX);
-    let mut held: Vec<([f32; 2], bool)> = Vec::new();
+    let counts = Counts::of(&prepared);
+    let mut held: Vec<([f32; 2], bool, f32)> = Vec::new();
     for fold in 0..FOLDS {
-        let (hashed, dense) = base(prepared.iter().filter(|p| p.fold != fold), bits, seed)?;
+        let (hashed, dense) = base(prepared.iter().filter(|p| p.fold != fold), bits, seed, &counts)?;
         held.extend(
-            prepared
-                .iter()
-                .filter(|p| p.fold == fold)
-                .map(|p| ([hashed.logit(p.features.all()), dense.logit(p.unit.as_slice())], p.positive)),
+            prepared.iter().filter(|p| p.fold == fold).map(|p| {
+                ([hashed.logit(p.features.all()), dense.logit(p.unit.as_slice())], p.positive, counts.weight(p))
+            }),
         );
     }
-    let (hashed, dense) = base(prepared.iter(), bits, seed)?;
-    let rows: Vec<Full<'_>> = held.iter().map(|(x, positive)| Full { x, positive: *positive, weight: 1.0 }).collect();
+    let (hashed, dense) = base(prepared.iter(), bits, seed, &counts)?;
+    let rows: Vec<Full<'_>> =
+        held.iter().map(|(x, positive, weight)| Full { x, positive: *positive, weight: *weight }).collect();
     let last = fit::linear(&rows, 2, &[true, true])?;
     let bias = last.logit(&[0.0, 0.0]);
     let mix = [last.logit(&[1.0, 0.0]) - bias, last.logit(&[0.0, 1.0]) - bias, bias];
@@ -72,25 +73,94 @@ fn base<'a>(
     rows: impl Iterator<Item = &'a Prepared>,
     bits: u32,
     seed: u64,
-) -> Result<(Hashed, crate::model::Dense), TrainError> {
+    counts: &Counts,
+) -> Result<(Hashed, Dense), TrainError> {
     let rows: Vec<&Prepared> = rows.collect();
-    let count = |p: &Prepared| rows.iter().filter(|q| q.source == p.source && q.positive == p.positive).count() as f32;
-    let mut weights: Vec<(&str, bool, f32)> = Vec::new();
-    for p in &rows {
-        if !weights.iter().any(|w| w.0 == p.source && w.1 == p.positive) {
-            weights.push((&p.source, p.positive, (SOURCE_MASS / count(p)).min(1.0)));
-        }
-    }
-    let mass = |positive: bool| rows.iter().filter(|p| p.positive == positive).count().max(1) as f32;
-    let even = [rows.len() as f32 / 2.0 / mass(false), rows.len() as f32 / 2.0 / mass(true)];
-    let weight = |p: &Prepared| {
-        let own = weights.iter().find(|w| w.0 == p.source && w.1 == p.positive).map_or(1.0, |w| w.2);
-        own * even[usize::from(p.positive)].min(4.0)
-    };
-    let sparse: Vec<Sparse<'_>> =
-        rows.iter().map(|p| Sparse { indices: p.features.all(), positive: p.positive, weight: weight(p) }).collect();
+    let sparse: Vec<Sparse<'_>> = rows
+        .iter()
+        .map(|p| Sparse { indices: p.features.all(), positive: p.positive, weight: counts.weight(p) })
+        .collect();
     let hashed = fit::hashed(&sparse, SparseSettings { bits, epochs: 5, rate: 0.1, decay: 0.02 }, seed);
     let full: Vec<Full<'_>> =
-        rows.iter().map(|p| Full { x: p.unit.as_slice(), positive: p.positive, weight: weight(p) }).collect();
+        rows.iter().map(|p| Full { x: p.unit.as_slice(), positive: p.positive, weight: counts.weight(p) }).collect();
     Ok((hashed, fit::dense(&full, DIMENSIONS, DENSE, seed ^ 1)?))
+}
+
+/// Weights that keep a large source from drowning small ones, and the classes even.
+struct Counts {
+    rows: Vec<(String, bool, f32)>,
+    even: [f32; 2],
+}
+
+impl Counts {
+    fn of(prepared: &[Prepared]) -> Self {
+        let mut rows: Vec<(String, bool, f32)> = Vec::new();
+        for p in prepared {
+            match rows.iter_mut().find(|c| c.0 == p.source && c.1 == p.positive) {
+                Some(c) => c.2 += 1.0,
+                None => rows.push((p.source.clone(), p.positive, 1.0)),
+            }
+        }
+        let mass = |positive: bool| -> f32 {
+            rows.iter().filter(|c| c.1 == positive).map(|c| c.2.min(SOURCE_MASS)).sum::<f32>().max(1.0)
+        };
+        let (negative, positive) = (mass(false), mass(true));
+        let half = (negative + positive) / 2.0;
+        Self { even: [half / negative, half / positive], rows }
+    }
+
+    fn weight(&self, p: &Prepared) -> f32 {
+        let count = self.rows.iter().find(|c| c.0 == p.source && c.1 == p.positive).map_or(1.0, |c| c.2);
+        (SOURCE_MASS / count).min(1.0) * self.even[usize::from(p.positive)].min(4.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TextData, text_model};
+    use crate::Classifier;
+    use crate::model::{Embedding, Features, ModelError, TextModel};
+    use crate::text::fold;
+    use crate::train::{DataError, Row, TrainError};
+    use crate::views::{ViewLimits, views};
+
+    fn data(positive: usize) -> TextData {
+        let goods = ["apples", "pears", "plums", "figs", "dates"];
+        let row = |i: usize| {
+            let leak = i < positive;
+            let good = goods[i % goods.len()];
+            let text = if leak {
+                format!("our internal price list says {good} sell at {i} a crate")
+            } else {
+                format!("when are {good} ripe, and how do I store them in week {i}?")
+            };
+            Row { text, positive: leak, source: "s".into(), kind: String::new(), licence: String::new() }
+        };
+        TextData { id: "prices".into(), rows: (0..60).map(row).collect(), digests: vec![], bits: 12 }
+    }
+
+    fn logit(model: &TextModel, text: &str) -> f32 {
+        let view = views(text, &mut fold(text), &ViewLimits::default()).views.swap_remove(0);
+        model.logit(&Features::of(&view), &Classifier::builtin().embed(text))
+    }
+
+    #[test]
+    fn a_users_check_is_learned_the_same_each_time_and_bound_to_its_table() {
+        let embedding = Classifier::builtin().embedding();
+        let model = text_model(data(30), embedding, 7).expect("a model");
+        assert_eq!(model.bytes(), text_model(data(30), embedding, 7).expect("the same").bytes());
+        let model = TextModel::parse(&model.bytes(), embedding).expect("what was written");
+        let leak = logit(&model, "the internal price list has plums at 99 a crate");
+        let clean = logit(&model, "how do I store ripe plums?");
+        assert!(leak > clean + 1.0, "{leak} {clean}");
+        let other = Embedding::parse(&crate::model::tiny_table(&["[UNK]", "a"])).expect("a table");
+        assert!(matches!(TextModel::parse(&model.bytes(), &other), Err(ModelError::Embedding { .. })));
+    }
+
+    #[test]
+    fn one_class_is_refused() {
+        let embedding = Classifier::builtin().embedding();
+        let refused = text_model(data(60), embedding, 7).err();
+        assert_eq!(refused, Some(TrainError::Data(DataError::OneClass { class: "negative", rows: 0, min: 8 })));
+    }
 }

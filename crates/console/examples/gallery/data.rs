@@ -243,16 +243,16 @@ async fn gateway(store: &dyn Store, now: UnixMs) -> Result<(), Failure> {
             let limited = if (46..52).contains(&i) { surge - 30 } else { 0 };
             let blocked = if (24..29).contains(&i) { 18 + i % 5 } else { i * 7 % 3 };
             let at = now.0 - (59 - i) * MIN;
-            json!({"minute": at, "requests": wave + surge + blocked, "blocked": blocked, "limited": limited, "redacted": i % 4})
+            json!({"at": at, "requests": wave + surge + blocked, "blocked": blocked, "limited": limited, "redacted": i % 4})
         })
         .collect();
     let report = json!({
-        "requests": 148_212, "blocked": 1_904, "redacted": 733, "limited": 2_611, "errors": 12, "series": series,
+        "requests": 148_212, "blocked": 1_904, "redacted": 733, "limited": 2_611, "failed": 12, "per_minute": series,
         "upstreams": [
-            {"name": "local-llm", "breaker": "closed", "requests": 139_004, "failures": 3},
-            {"name": "anthropic", "breaker": "half_open", "requests": 7_120, "failures": 61},
-            {"name": "churn-predictor", "breaker": "closed", "requests": 2_088, "failures": 0},
+            {"name": "local-llm", "breaker": {"state": "closed", "until": null}},
+            {"name": "anthropic", "breaker": {"state": "open", "until": now.0 + 21_000}},
         ],
+        "endpoints": [{"name": "churn-predictor", "breaker": {"state": "half_open", "until": null}}],
     });
     for (component, instance, age, report) in [
         ("gateway", "127.0.0.1:8080", 2, report),
@@ -390,7 +390,7 @@ impl Cases<'_> {
             self.store.record_triage(&alert, &incident, &case, &[line]).await?;
         }
         if !story.decision.is_null() {
-            let text = story.decision["explanation"].as_str().unwrap_or("decided").to_owned();
+            let text = story.decision["summary"].as_str().unwrap_or("decided").to_owned();
             self.note(&case, at.plus_ms(900), "triage", "decision", &text, json!({})).await?;
         }
         Ok(case)
@@ -785,12 +785,29 @@ fn done(action: &str, _: u32) -> ActionOutcome {
 }
 
 fn decision(rung: &str, p: f64, loss: f64, efficacy: f64, wrong: f64, reversal: f64, alone: bool) -> Value {
-    let (gain, cost) = (p * loss * efficacy, (1.0 - p) * wrong + reversal);
-    let verdict = if alone { "runs unattended" } else { "waits for people: the tier's policy asks for them" };
+    let verdict = if alone { "runs unattended" } else { "is proposed: the tier's policy asks for people" };
+    let weigh = |name: &str, share: f64, at_stake: f64, may: bool| {
+        let prevented = p * loss * efficacy * share;
+        let harm = (1.0 - p) * wrong * at_stake;
+        let net = prevented - harm - reversal * at_stake;
+        let why = match (net > 0.0, may) {
+            (false, _) => "costs more than it prevents",
+            (true, true) => "reversible, and within what the tier allows unattended",
+            (true, false) => "above what the tier allows unattended",
+        };
+        json!({
+            "rung": name, "prevented": prevented, "harm": harm, "reversal": reversal * at_stake, "net": net,
+            "worth": net > 0.0, "unattended": may && net > 0.0, "why": why,
+        })
+    };
     json!({
-        "explanation": format!("{} {verdict}: {gain:.0} saved is more than {cost:.0} at stake", rung.replace('_', "-")),
-        "rung": rung, "unattended": alone, "p": p, "loss": loss, "efficacy": efficacy, "cost_of_false_positive": wrong,
-        "cost_of_reversal": reversal, "gain": gain, "cost": cost,
-        "prior": {"true_positives": 41, "false_positives": 3},
+        "rung": rung, "unattended": alone, "summary": format!("{} {verdict}", rung.replace('_', "-")), "p": p, "loss": loss,
+        "arithmetic": [
+            weigh("observe", 0.0, 0.0, true),
+            weigh("snapshot", 0.1, 0.01, true),
+            weigh("rate_limit", 0.8, 0.4, alone || rung == "rate_limit"),
+            weigh("quarantine", 1.0, 1.0, alone && rung == "quarantine"),
+            weigh("stop", 1.0, 60.0, false),
+        ],
     })
 }

@@ -62,7 +62,8 @@ pub fn components() -> Value {
         "action": text(), "args": text(), "status": text(), "attempts": int(), "result": text(),
     }));
     let upstream = object(json!({
-        "gateway": text(), "name": text(), "breaker": text(), "requests": int(), "failures": int(),
+        "gateway": text(), "kind": one_of(&["upstream", "endpoint"]), "name": text(), "breaker": text(),
+        "until": maybe("integer"),
     }));
     json!({
         "Error": object(json!({"error": object(json!({"code": text(), "message": text(), "remedy": text()}))})),

@@ -17,8 +17,47 @@ pub struct Term {
 pub struct Arithmetic {
     /// What came out of it, if triage says so in words.
     pub headline: Option<String>,
+    /// What was weighed, mildest rung first.
+    pub rungs: Vec<RungLine>,
     /// Everything else, in triage's order.
     pub terms: Vec<Term>,
+}
+
+/// One rung of the ladder, weighed: what it prevents, less the harm if it is wrong, less taking it back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RungLine {
+    /// Its name in plain words.
+    pub name: String,
+    /// `prevented − harm − reversal`, with the numbers.
+    pub sum: String,
+    /// What remains.
+    pub net: String,
+    /// Why it may or may not run without people.
+    pub why: String,
+    /// True if it is worth it.
+    pub worth: bool,
+    /// True if it may run without people.
+    pub unattended: bool,
+    /// True for the rung that was decided on.
+    pub chosen: bool,
+}
+
+impl RungLine {
+    fn of(value: &Value, chosen: Option<&str>) -> Option<Self> {
+        let name = value.get("rung")?.as_str()?;
+        let amount = |key: &str| value.get(key).and_then(Value::as_f64);
+        let (prevented, harm, reversal) = (amount("prevented")?, amount("harm")?, amount("reversal")?);
+        let flag = |key: &str| value.get(key).and_then(Value::as_bool).unwrap_or(false);
+        Some(Self {
+            name: crate::words::plain(name),
+            sum: format!("{} − {} − {}", number(prevented), number(harm), number(reversal)),
+            net: number(amount("net")?),
+            why: value.get("why").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            worth: flag("worth"),
+            unattended: flag("unattended"),
+            chosen: chosen == Some(name),
+        })
+    }
 }
 
 /// Terms that are shown at most; the arithmetic of one decision has some tens.
@@ -34,13 +73,21 @@ impl Arithmetic {
             let found = HEADLINES.iter().find_map(|k| map.get(*k).and_then(Value::as_str));
             out.headline = found.map(str::to_owned);
         }
-        out.walk("", decision);
+        let mut rest = decision.clone();
+        let chosen = decision.get("rung").and_then(Value::as_str);
+        let rungs = decision.get("arithmetic").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let lines: Option<Vec<RungLine>> = rungs.iter().take(TERMS_MAX).map(|r| RungLine::of(r, chosen)).collect();
+        if let (Some(lines), Value::Object(map)) = (lines, &mut rest) {
+            out.rungs = lines;
+            map.remove("arithmetic");
+        }
+        out.walk("", &rest);
         out
     }
 
     /// True if triage made no decision.
     pub fn is_empty(&self) -> bool {
-        self.headline.is_none() && self.terms.is_empty()
+        self.headline.is_none() && self.terms.is_empty() && self.rungs.is_empty()
     }
 
     fn walk(&mut self, path: &str, value: &Value) {
@@ -117,6 +164,18 @@ mod tests {
             ]
         );
         assert!(Arithmetic::of(&Value::Null).is_empty());
+    }
+
+    #[test]
+    fn triage_arithmetic_becomes_lines_and_another_shape_stays_terms() {
+        let rung = json!({"rung": "rate_limit", "prevented": 40.5, "harm": 2.0, "reversal": 0.5, "net": 38.0,
+            "worth": true, "unattended": true, "why": "reversible"});
+        let a = Arithmetic::of(&json!({"rung": "rate_limit", "summary": "limit", "arithmetic": [rung]}));
+        assert_eq!((a.rungs[0].sum.as_str(), a.rungs[0].net.as_str()), ("40.5 − 2 − 0.5", "38"));
+        assert!(a.rungs[0].chosen && a.rungs[0].unattended && a.headline.as_deref() == Some("limit"));
+        assert_eq!(a.terms.len(), 1);
+        let b = Arithmetic::of(&json!({"arithmetic": [{"rung": 7}]}));
+        assert!(b.rungs.is_empty() && b.terms.len() == 1);
     }
 
     #[test]

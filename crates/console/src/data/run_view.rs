@@ -202,23 +202,26 @@ impl RunView {
         // Breadth first from the start, so that rows follow the order in which steps are reached.
         let mut order: Vec<(String, Phase)> = Vec::new();
         let mut seen = HashSet::new();
+        // What only a failure leads to comes last.
+        let mut upset_later = VecDeque::new();
         let mut queue = VecDeque::from([(playbook.workflow_start.clone(), Phase::Trigger)]);
         if let Some(exception) = &playbook.workflow_exception {
             queue.push_back((exception.clone(), Phase::Handoff));
         }
-        while let Some((id, before)) = queue.pop_front() {
+        while let Some((id, before)) = queue.pop_front().or_else(|| upset_later.pop_front()) {
             let Some(step) = playbook.workflow.get(&id) else { continue };
             if !seen.insert(id.clone()) {
                 continue;
             }
             let phase =
                 phase_of(step).unwrap_or(if matches!(step.kind, StepKind::End) { Phase::Handoff } else { before });
-            for (next, ..) in ways(step) {
-                queue.push_back((next, phase));
+            for (next, _, upset) in ways(step) {
+                if upset { upset_later.push_back((next, phase)) } else { queue.push_back((next, phase)) }
             }
             order.push((id, phase));
         }
-        order.sort_by_key(|(_, phase)| *phase);
+        let ends = |id: &str| playbook.workflow.get(id).is_some_and(|s| matches!(s.kind, StepKind::End));
+        order.sort_by_key(|(id, phase)| (*phase, ends(id)));
         let at: HashMap<&str, usize> = order.iter().enumerate().map(|(i, (id, _))| (id.as_str(), i)).collect();
         for (from, (id, phase)) in order.iter().enumerate() {
             let Some(step) = playbook.workflow.get(id) else { continue };

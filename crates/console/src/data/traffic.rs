@@ -1,9 +1,10 @@
 //! What the running components said of themselves, read for the overview and the gateway page.
 //!
 //! A gateway's report is an object with these members, all optional:
-//! `requests`, `blocked`, `redacted`, `limited`, `errors` (counts since its start), `series` (an array of
-//! `{"minute": unix milliseconds, "requests", "blocked", "redacted", "limited"}`, one for each minute) and `upstreams`
-//! (an array of `{"name", "breaker": "closed" | "open" | "half_open", "requests", "failures"}`).
+//! `requests`, `blocked`, `redacted`, `limited`, `failed` (counts since its start), `per_minute` (an array of
+//! `{"at": unix milliseconds, "requests", "blocked", "redacted", "limited"}`, one for each minute), `upstreams` and
+//! `endpoints` (arrays of `{"name", "breaker": {"state": "closed" | "open" | "half_open", "until"}}`) and `tiers`
+//! (an array of `{"name", "rates": {"requests_per_min", "tokens_per_min", "concurrency"}}`).
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use casemate_store::model::ComponentStatus;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::app::TierLimits;
 use crate::limits::{COMPONENT_FORGOTTEN_MS, COMPONENT_SILENT_MS};
 use crate::problem::Problem;
 
@@ -48,19 +50,19 @@ impl Minute {
     }
 }
 
-/// An upstream as a gateway sees it.
+/// An upstream or end-point as a gateway sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Breaker {
     /// Which gateway.
     pub gateway: String,
-    /// Name of the upstream.
+    /// `upstream` or `endpoint`.
+    pub kind: &'static str,
+    /// Its name.
     pub name: String,
     /// `closed`, `open` or `half_open`.
     pub breaker: String,
-    /// Requests sent to it.
-    pub requests: u64,
-    /// Of these, failed.
-    pub failures: u64,
+    /// When an open one lets a try through.
+    pub until: Option<UnixMs>,
 }
 
 /// Traffic over all gateways.
@@ -105,24 +107,47 @@ impl Traffic {
             out.gateways += 1;
             out.total.add(report);
             out.total.at = out.total.at.max(gateway.status.at);
-            out.errors = out.errors.saturating_add(number(report, "errors"));
-            for entry in list(report, "series") {
-                let minute = entry.get("minute").and_then(Value::as_i64).unwrap_or(0).div_euclid(60_000);
+            out.errors = out.errors.saturating_add(number(report, "failed"));
+            for entry in list(report, "per_minute") {
+                let minute = entry.get("at").and_then(Value::as_i64).unwrap_or(0).div_euclid(60_000);
                 if let Some(sum) = by_minute.get_mut(&minute) {
                     sum.add(entry);
                 }
             }
-            for entry in list(report, "upstreams") {
-                out.upstreams.push(Breaker {
-                    gateway: gateway.status.instance.clone(),
-                    name: text(entry, "name"),
-                    breaker: text(entry, "breaker"),
-                    requests: number(entry, "requests"),
-                    failures: number(entry, "failures"),
-                });
+            for (member, kind) in [("upstreams", "upstream"), ("endpoints", "endpoint")] {
+                for entry in list(report, member) {
+                    let breaker = entry.get("breaker").unwrap_or(&Value::Null);
+                    out.upstreams.push(Breaker {
+                        gateway: gateway.status.instance.clone(),
+                        kind,
+                        name: text(entry, "name"),
+                        breaker: text(breaker, "state"),
+                        until: breaker.get("until").and_then(Value::as_i64).map(UnixMs),
+                    });
+                }
             }
         }
         out.minutes = by_minute.into_iter().map(|(m, sum)| Minute { at: UnixMs(m * 60_000), ..sum }).collect();
+        out
+    }
+
+    /// The tiers that the gateways report, each name once.
+    pub fn tiers(components: &[Component]) -> Vec<TierLimits> {
+        let mut out: Vec<TierLimits> = Vec::new();
+        for gateway in components.iter().filter(|c| c.status.component == "gateway") {
+            for entry in list(&gateway.status.report, "tiers") {
+                let rate = |key: &str| entry.pointer(&format!("/rates/{key}")).and_then(Value::as_u64);
+                let name = text(entry, "name");
+                if !out.iter().any(|t| t.name == name) {
+                    out.push(TierLimits {
+                        name,
+                        requests_per_min: rate("requests_per_min").and_then(|n| u32::try_from(n).ok()),
+                        tokens_per_min: rate("tokens_per_min"),
+                        concurrent: rate("concurrency").and_then(|n| u32::try_from(n).ok()),
+                    });
+                }
+            }
+        }
         out
     }
 
@@ -175,23 +200,26 @@ mod tests {
     #[test]
     fn gateways_are_summed_by_minute() {
         let now = UnixMs(7_230_000);
-        let minute = |at: i64, n: u64| json!({"minute": at, "requests": n, "blocked": 1, "limited": 2});
+        let minute = |at: i64, n: u64| json!({"at": at, "requests": n, "blocked": 1, "limited": 2});
         let one = gateway(json!({
-            "requests": 100, "blocked": 3, "series": [minute(7_200_000, 10), minute(0, 99)],
-            "upstreams": [{"name": "llm", "breaker": "open", "requests": 5, "failures": 5}],
+            "requests": 100, "blocked": 3, "per_minute": [minute(7_200_000, 10), minute(0, 99)],
+            "upstreams": [{"name": "llm", "breaker": {"state": "open", "until": 5}}],
+            "tiers": [{"name": "free", "rates": {"requests_per_min": 20}}],
         }));
-        let t = Traffic::of(&[one.clone(), one], now);
+        let t = Traffic::of(&[one.clone(), one.clone()], now);
+        let tiers = Traffic::tiers(&[one.clone(), one]);
+        assert_eq!((tiers.len(), tiers[0].requests_per_min, tiers[0].tokens_per_min), (1, Some(20), None));
         assert_eq!(t.minutes.len(), 60);
         let last = t.minutes.last().expect("sixty");
         assert_eq!((last.at, last.requests, last.blocked, last.passed()), (UnixMs(7_200_000), 20, 2, 14));
         assert_eq!(t.minutes[0].requests, 0);
         assert_eq!((t.total.requests, t.hour().requests, t.gateways), (200, 20, 2));
-        assert_eq!(t.upstreams[0].breaker, "open");
+        assert_eq!((t.upstreams[0].breaker.as_str(), t.upstreams[0].until), ("open", Some(UnixMs(5))));
     }
 
     #[test]
     fn a_report_of_another_shape_is_no_traffic() {
-        for report in [json!(null), json!([1]), json!({"series": "x", "upstreams": [1], "requests": -1})] {
+        for report in [json!(null), json!([1]), json!({"per_minute": "x", "upstreams": [1], "requests": -1})] {
             let t = Traffic::of(&[gateway(report)], UnixMs(0));
             assert_eq!((t.hour(), t.total.requests), (Minute::default(), 0));
         }

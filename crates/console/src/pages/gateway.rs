@@ -81,6 +81,10 @@ async fn read(
     let ended = recent.into_iter().filter(|c| !c.is_active(now)).take(ENDED_ROWS).collect();
     let components = components(store, now).await?;
     let traffic = if scope.is_all() { Traffic::of(&components, now) } else { Traffic::default() };
+    let tiers = match app.extras.tiers.as_ref() {
+        [] => Traffic::tiers(&components),
+        configured => configured.to_vec(),
+    };
     let mut keys = store.list_keys(scope.one()).await?;
     keys.sort_by_key(|k| (!k.is_live(now), std::cmp::Reverse(k.created_at)));
     Ok(GatewayPage {
@@ -89,7 +93,7 @@ async fn read(
         can_issue: app.extras.key_issuer.is_some(),
         fresh,
         keys,
-        tiers: app.extras.tiers.to_vec(),
+        tiers,
         active,
         ended,
         gateways: components.into_iter().filter(|c| c.status.component == "gateway").collect(),

@@ -57,6 +57,29 @@ pub(crate) fn domain_is_public(domain: &str) -> bool {
     if tld.len() < 2 || !tld.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-' || b.is_ascii_digit()) {
         return false;
     }
+    // The usual ones, where the last label is the suffix: no need to ask the list.
+    if matches!(
+        tld,
+        "com"
+            | "org"
+            | "net"
+            | "edu"
+            | "gov"
+            | "info"
+            | "dev"
+            | "io"
+            | "de"
+            | "fr"
+            | "es"
+            | "it"
+            | "nl"
+            | "ch"
+            | "at"
+            | "be"
+    ) && domain[..dot].split('.').next_back().is_some_and(|name| name.len() > 3)
+    {
+        return true;
+    }
     psl::suffix(domain.as_bytes()).is_some_and(|s| s.is_known() && s.as_bytes().len() < domain.len())
 }
 

@@ -136,8 +136,10 @@ impl Pattern {
             }
         }
         let last_continues = match self.parts.last() {
+            // An open-ended part that has taken all it may: the match's tail takes the rest.
+            Some(Part::Class { max: PART_MAX, .. }) if i - at >= PART_MAX => false,
             Some(Part::Class { set, .. }) => {
-                bytes.get(i).is_some_and(|b| set.has(*b) || (ALNUM.has(*b) && set.has(b'a')))
+                bytes.get(i).is_some_and(|b| set.has(*b) || (WORD.has(*b) && set.has(b'a')))
             }
             _ => bytes.get(i).is_some_and(|b| ALNUM.has(*b)),
         };

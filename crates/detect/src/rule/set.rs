@@ -1,14 +1,21 @@
 //! A set of rules: the built-in ones, a user's, or both.
 
-use super::{RuleError, RuleSpec, spec::RuleFile};
+use super::{
+    RuleError, RuleSpec,
+    spec::{Family, RuleFile},
+};
 
 /// Most rules in one engine.
 pub(crate) const RULES_MAX: usize = 4_000;
 /// Largest rule file, in bytes.
 pub(crate) const FILE_BYTES_MAX: usize = 1 << 20;
 
-const BUILTIN: &[(&str, &str)] =
-    &[("pii.toml", include_str!("../../rules/pii.toml")), ("secrets.toml", include_str!("../../rules/secrets.toml"))];
+const BUILTIN: &[(&str, &str)] = &[
+    ("pii.toml", include_str!("../../rules/pii.toml")),
+    ("secrets-tokens.toml", include_str!("../../rules/secrets-tokens.toml")),
+    ("secrets-services.toml", include_str!("../../rules/secrets-services.toml")),
+    ("secrets-generic.toml", include_str!("../../rules/secrets-generic.toml")),
+];
 
 /// Rules as written, not yet compiled.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +48,9 @@ impl RuleSet {
         if text.len() > FILE_BYTES_MAX {
             return Err(RuleError::FileTooLarge { bytes: text.len(), max: FILE_BYTES_MAX });
         }
-        let file: RuleFile = toml::from_str(text)?;
+        let mut file: RuleFile = toml::from_str(text)?;
+        let families = std::mem::take(&mut file.family);
+        file.rule.extend(families.iter().flat_map(Family::rules));
         let mut seen = std::collections::HashSet::new();
         for rule in &file.rule {
             if !seen.insert(rule.id.as_str()) {

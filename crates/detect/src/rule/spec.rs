@@ -60,7 +60,7 @@ fn default_prior() -> f32 {
 
 /// One rule as written. A rule matches through at least one of: `masks`, `bare`, `runs`, `find`, `tokens`, `services`
 /// with `values`, or `keywords` with `regex`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleSpec {
     /// Stable id: `pii/…` or `secret/…`.
@@ -141,6 +141,44 @@ pub struct RuleSpec {
     pub(crate) builtin: bool,
 }
 
+/// Rules that differ in the name of a service only.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Family {
+    id: String,
+    label: String,
+    name: String,
+    services: Vec<String>,
+    values: Vec<String>,
+    #[serde(default = "default_prior")]
+    prior: f32,
+    #[serde(default)]
+    rarity: Option<f32>,
+    examples: Vec<String>,
+    counterexamples: Vec<String>,
+}
+
+impl Family {
+    /// One rule for each service: `{name}` and `{NAME}` in the texts stand for it.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = RuleSpec> + '_ {
+        self.services.iter().map(|service| {
+            let fill = |text: &String| text.replace("{name}", service).replace("{NAME}", &service.to_uppercase());
+            RuleSpec {
+                id: fill(&self.id).replace('_', "-"),
+                label: self.label.clone(),
+                name: fill(&self.name),
+                services: vec![service.clone()],
+                values: self.values.clone(),
+                prior: self.prior,
+                rarity: self.rarity,
+                examples: self.examples.iter().map(fill).collect(),
+                counterexamples: self.counterexamples.iter().map(fill).collect(),
+                ..RuleSpec::default()
+            }
+        })
+    }
+}
+
 /// A rule file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -148,6 +186,9 @@ pub(crate) struct RuleFile {
     /// The rules.
     #[serde(default)]
     pub(crate) rule: Vec<RuleSpec>,
+    /// Rules that differ in a name only.
+    #[serde(default)]
+    pub(crate) family: Vec<Family>,
     /// Words that speak against every number and code: `order`, `isbn`, `sha256`.
     #[serde(default)]
     pub(crate) against: Vec<String>,

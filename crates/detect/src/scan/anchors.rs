@@ -3,7 +3,7 @@
 use super::{Candidate, Hit, Pass, compile::build_regex, score::sigmoid, tail::Tail};
 use crate::{
     Kind,
-    bytes::{ALNUM, ByteSet, WORD},
+    bytes::{ALNUM, ByteSet, WORD, word_ends},
     find,
     limits::MATCH_MAX,
     rule::Finder,
@@ -18,7 +18,7 @@ impl Pass<'_> {
     /// Follows every anchor up.
     pub(crate) fn anchors(&self, out: &mut Vec<Candidate>) {
         let mut last: Option<(usize, Option<Assigned>)> = None;
-        for hit in &self.hits {
+        for (i, hit) in self.hits.iter().enumerate() {
             let used = &self.engine.words.uses[usize::from(hit.word)];
             if !used.active {
                 continue;
@@ -27,13 +27,14 @@ impl Pass<'_> {
             for (rule, pattern) in &used.tokens {
                 self.token_at(*rule, usize::from(*pattern), start, out);
             }
-            for rule in &used.regexes {
+            let repeated = self.repeated(i);
+            for rule in used.regexes.iter().filter(|_| !repeated) {
                 self.regex_near(*rule, start, end, out);
             }
             for finder in &used.finders {
                 self.anchored(*finder, start, end, out);
             }
-            if (used.secret || !used.services.is_empty()) && self.options.kinds.contains(Kind::Secret) {
+            if (used.secret || !used.services.is_empty()) && !repeated && self.options.kinds.contains(Kind::Secret) {
                 // All words of one name lead to one value.
                 let assigned = match last {
                     Some((name_end, found)) if end <= name_end && found.is_some_and(|a| start >= a.name.0) => found,
@@ -44,7 +45,7 @@ impl Pass<'_> {
                     }
                 };
                 if let Some(assigned) = assigned {
-                    self.assigned(hit, &assigned, out);
+                    self.assigned(hit, self.within_longer_service(i), &assigned, out);
                 }
             }
         }
@@ -81,7 +82,7 @@ impl Pass<'_> {
         // A keyword's window holds few matches; more than these are a repetition.
         for _ in 0..4 {
             let Some(captures) = regex.captures_at(window, at) else { return };
-            let Some(found) = captures.get(1).or_else(|| captures.get(0)) else { return };
+            let Some(found) = captures.iter().skip(1).flatten().next().or_else(|| captures.get(0)) else { return };
             let whole = captures.get(0).map_or(found.end(), |m| m.end());
             if found.start() < found.end()
                 && self.text.is_char_boundary(found.start())
@@ -130,18 +131,33 @@ impl Pass<'_> {
     }
 
     /// A value assigned to a name with a service's or a secret's word in it.
-    fn assigned(&self, hit: &Hit, assigned: &Assigned, out: &mut Vec<Candidate>) {
+    fn assigned(&self, hit: &Hit, partial: bool, assigned: &Assigned, out: &mut Vec<Candidate>) {
         let used = &self.engine.words.uses[usize::from(hit.word)];
         let (start, end) = assigned.value;
         let value = &self.bytes[start..end];
         for &rule_index in &used.services {
+            if partial || secret::names_no_secret(self.bytes, assigned, false) {
+                break;
+            }
             let rule = &self.engine.rules[usize::from(rule_index)];
             let shaped = !assigned.call && rule.matcher.values.iter().any(|p| p.matches_all(value));
             if shaped && (hit.whole || hit.end - hit.start >= 4) && assigned.fillers <= 5 {
-                self.secret_value(rule_index, start, end, if assigned.operator { 0.0 } else { -0.5 }, out);
+                let keyed = assigned.fillers > 0 || self.secret_word_in(assigned.name);
+                let extra = if keyed { 2.0 } else { 0.0 }
+                    - if assigned.operator { 0.0 } else { 0.5 }
+                    - if secret::odd_hex(value) { 2.5 } else { 0.0 };
+                self.secret_value(rule_index, start, end, extra, out);
             }
         }
+        // `apikey` at the end of `acmeapikey` counts, `key` at the beginning of `keyframe` does not.
+        let bytes = self.bytes;
+        let len = hit.end - hit.start;
+        let ends = hit.whole || word_ends(bytes, hit.end as usize);
+        let named = hit.whole
+            || (hit.initial && len >= 5)
+            || (ends && assigned.operator && (hit.end as usize) == assigned.name.1);
         if used.secret
+            && named
             && let Some(rule) = self.finder(Finder::Generic)
             && let Some(logits) =
                 secret::judge(self.bytes, assigned, name_kind(&self.bytes[hit.start as usize..hit.end as usize]))
@@ -149,6 +165,34 @@ impl Pass<'_> {
             let prior = self.engine.rules[usize::from(rule)].prior;
             self.keep(rule, start, end, sigmoid(logits + prior - self.path_evidence()), out);
         }
+    }
+
+    /// True if the same word is just before: the first of a row is enough, and a row of a hundred thousand costs little.
+    fn repeated(&self, index: usize) -> bool {
+        let hit = &self.hits[index];
+        self.hits[..index]
+            .iter()
+            .rev()
+            .take_while(|h| h.end + 10 >= hit.end)
+            .any(|h| h.word == hit.word && h.end < hit.end)
+    }
+
+    /// True if a longer service name holds this one: `circle` in `circleci`.
+    fn within_longer_service(&self, index: usize) -> bool {
+        let hit = &self.hits[index];
+        let service = |h: &Hit| !self.engine.words.uses[usize::from(h.word)].services.is_empty();
+        let same_end = self.hits[..index].iter().rev().take_while(|h| h.end == hit.end);
+        let later = self.hits[index + 1..].iter().take_while(|h| h.end <= hit.end + 24);
+        same_end.chain(later).any(|h| h.start <= hit.start && h.end - h.start > hit.end - hit.start && service(h))
+    }
+
+    /// True if a word such as `key` or `token` is in the name.
+    fn secret_word_in(&self, (start, end): (usize, usize)) -> bool {
+        let first = self.hits.partition_point(|h| (h.end as usize) <= start);
+        self.hits[first..]
+            .iter()
+            .take_while(|h| (h.end as usize) <= end)
+            .any(|h| h.start as usize >= start && self.engine.words.uses[usize::from(h.word)].secret)
     }
 
     /// The text is the value of a field whose name announces a secret.
@@ -181,8 +225,12 @@ impl Pass<'_> {
                 }
             }
             Finder::UrlPassword => {
-                if let Some(span) = secret::url_password(self.bytes, start) {
-                    self.secret_value(rule, span.start, span.end, 0.0, out);
+                if let Some((span, plain)) = secret::url_password(self.bytes, start) {
+                    if plain {
+                        self.keep(rule, span.start, span.end, 0.55, out);
+                    } else {
+                        self.secret_value(rule, span.start, span.end, 0.0, out);
+                    }
                 }
             }
             Finder::PrivateKey => {

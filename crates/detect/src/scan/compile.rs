@@ -26,7 +26,7 @@ const REGEX_BYTES_MAX: usize = 1 << 18;
 /// Bytes searched before and after a keyword unless the rule says otherwise.
 const WINDOW: [usize; 2] = [64, 256];
 /// Widest window.
-const WINDOW_MAX: usize = 1_024;
+const WINDOW_MAX: usize = 384;
 
 impl Engine {
     /// Compiles a set of rules.
@@ -50,7 +50,7 @@ impl Engine {
             for form in forms(word) {
                 let id = words.id("secret_words", &form)?;
                 let used = &mut words.uses[usize::from(id)];
-                (used.secret, used.active, used.whole) = (true, true, false);
+                (used.secret, used.active, used.whole, used.initial) = (true, true, false, false);
             }
         }
         let mut seen = HashSet::new();
@@ -209,6 +209,7 @@ fn compile_matcher(spec: &RuleSpec, index: u16, words: &mut WordTable) -> Result
             let used = &mut words.uses[usize::from(id)];
             used.services.push(index);
             (used.active, used.whole) = (true, false);
+            used.initial &= form.len() < 5;
         }
     }
     if let Some(regex) = &spec.regex {
@@ -242,5 +243,10 @@ fn check_regex(spec: &RuleSpec, regex: &str) -> Result<(), RuleError> {
 
 /// Compiles a rule's regex under the size limits.
 pub(super) fn build_regex(regex: &str) -> Result<regex::bytes::Regex, regex::Error> {
-    RegexBuilder::new(regex).size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX).nest_limit(32).build()
+    RegexBuilder::new(regex)
+        .unicode(false)
+        .size_limit(REGEX_BYTES_MAX)
+        .dfa_size_limit(REGEX_BYTES_MAX)
+        .nest_limit(32)
+        .build()
 }

@@ -2,6 +2,7 @@
 
 mod anchors;
 mod compile;
+mod deep;
 mod masks;
 mod numbers;
 mod pass;
@@ -17,7 +18,7 @@ pub(crate) use resolve::{Candidate, Fold};
 pub(crate) use tail::TailState;
 pub(crate) use words::Hit;
 
-use crate::{Match, Rule, RuleSet, ScanOptions, StreamScanner, rule::Finder};
+use crate::{Kinds, Match, OperatingPoint, Rule, RuleSet, ScanOptions, StreamScanner, rule::Finder};
 
 /// Longest text scanned in one piece; longer ones go through a [`StreamScanner`], with the same result.
 const ONE_SHOT_MAX: usize = 32 << 20;
@@ -120,11 +121,13 @@ impl Engine {
 }
 
 impl Engine {
-    /// Runs a rule's examples and counterexamples; says of each that fails why. Empty if all pass.
+    /// Runs a rule's examples (which must be found at the report operating point) and its counterexamples (which must
+    /// not be found at the redact one); says of each that fails why. Empty if all pass.
     pub fn test_rule(&self, rule: &Rule) -> Vec<String> {
         let mut failures = Vec::new();
-        let options = ScanOptions::default();
         for (list, expected) in [(&rule.spec.examples, true), (&rule.spec.counterexamples, false)] {
+            let point = if expected { OperatingPoint::Report } else { OperatingPoint::Redact };
+            let options = ScanOptions::new(Kinds::ALL, point);
             for (i, template) in list.iter().enumerate() {
                 let text = crate::render_example(template, rule.id.len() as u64 * 1_000 + i as u64 + 1);
                 let found = self.scan(&text, &options);

@@ -21,6 +21,7 @@ impl Pass<'_> {
         while let Some(at) = next_seed(bytes, i) {
             if bytes[at] == b'@' {
                 if let Some(rule) = email
+                    && bytes.get(at + 1).is_some_and(|b| ALNUM.has(*b))
                     && let Some(span) = find::email(self.text, at)
                 {
                     self.consider(rule, span.start, span.end, false, 0.0, out);
@@ -129,7 +130,11 @@ impl Pass<'_> {
 /// The next digit or `@` at or after `from`.
 fn next_seed(bytes: &[u8], from: usize) -> Option<usize> {
     let is_seed = |b: u8| b.wrapping_sub(b'0') < 10 || b == b'@';
-    let mut i = from;
+    let near = bytes.len().min(from + 8);
+    if let Some(at) = bytes[from.min(near)..near].iter().position(|b| is_seed(*b)) {
+        return Some(from + at);
+    }
+    let mut i = near;
     while let Some(chunk) = bytes.get(i..i + CHUNK) {
         let any = chunk.iter().fold(false, |any, b| any | is_seed(*b));
         if any {

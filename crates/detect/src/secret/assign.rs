@@ -9,7 +9,9 @@ use crate::{
 /// Longest name.
 const NAME_MAX: usize = 64;
 /// Longest value.
-const VALUE_MAX: usize = 512;
+const VALUE_MAX: usize = 1_500;
+/// Farthest closing quote.
+const QUOTED_MAX: usize = 200;
 
 /// What may stand between a name and its value.
 const GAP: ByteSet = ByteSet::of(b" \t\r\n\"'=:,()>|?!`\\{}[]&~+;_-");
@@ -123,17 +125,26 @@ pub(crate) struct Assigned {
 /// The value assigned to the name that has a word at `start..end`.
 pub(crate) fn value_after(bytes: &[u8], start: usize, end: usize) -> Option<Assigned> {
     let dotted = ByteSet::of(b"_-.").range(b'a', b'z').range(b'A', b'Z').range(b'0', b'9');
-    let name_start = WORD.run_start(bytes, start, NAME_MAX);
+    let name_start = dotted.run_start(bytes, start, NAME_MAX);
     let name_end = dotted.run_end(bytes, end, NAME_MAX);
     if let Some(tail) = joined_value(bytes, end, name_end) {
         return Some(Assigned {
             name: (name_start, tail.0 - 1),
             value: tail,
             quoted: false,
-            operator: false,
+            operator: true,
             call: false,
             fillers: 0,
         });
+    }
+    // `…x+key=` at the end of a line of base 64 is its padding.
+    let encoded = name_start.checked_sub(1).is_some_and(|i| matches!(bytes[i], b'+' | b'/'));
+    if encoded
+        && (bytes.get(name_end) == Some(&b'+')
+            || bytes[name_end..].starts_with(b"=\n")
+            || bytes[name_end..].starts_with(b"=="))
+    {
+        return None;
     }
     let limit = bytes.len().min(name_end + ASSIGN_GAP_MAX);
     let mut i = name_end;
@@ -166,7 +177,7 @@ pub(crate) fn value_after(bytes: &[u8], start: usize, end: usize) -> Option<Assi
         let word = &bytes[value.0..value.1];
         let quoted = quote.is_some_and(|q| bytes.get(value.1) == Some(&q));
         let next_assigns = bytes[value.1..bytes.len().min(value.1 + 3)].iter().any(|b| matches!(b, b'=' | b':'));
-        if is_filler(word) && (!quoted || next_assigns || !operator) && fillers < 6 {
+        if is_filler(word) && (!quoted || next_assigns || !operator) && fillers < 5 {
             fillers += 1;
             i = value.1;
             continue;
@@ -190,6 +201,7 @@ fn value_at(bytes: &[u8], start: usize, quote: Option<u8>) -> Option<(usize, usi
     let max = bytes.len().min(start + VALUE_MAX);
     if let Some(quote) = quote {
         let mut i = start;
+        let max = bytes.len().min(start + QUOTED_MAX);
         while i < max && bytes[i] != quote && !LINE.has(bytes[i]) {
             i += 1;
         }
@@ -198,7 +210,9 @@ fn value_at(bytes: &[u8], start: usize, quote: Option<u8>) -> Option<(usize, usi
         }
     }
     let mut i = start;
-    while i < max && !STOP.has(bytes[i]) {
+    // `a=b=c` are two values; base 64 has `=` at its end only.
+    let chained = |i: usize| i > start && bytes[i] == b'=' && bytes.get(i + 1).is_some_and(|b| ALNUM.has(*b));
+    while i < max && !STOP.has(bytes[i]) && !chained(i) {
         i += 1;
     }
     while i > start && matches!(bytes[i - 1], b'.' | b':' | b'*') {
@@ -211,8 +225,7 @@ fn value_at(bytes: &[u8], start: usize, quote: Option<u8>) -> Option<(usize, usi
 fn is_filler(word: &[u8]) -> bool {
     word.len() <= 40
         && word.split(|b| matches!(b, b'_' | b'-' | b'.')).all(|part| {
-            let lower = part.to_ascii_lowercase();
-            part.is_empty() || FILLERS.contains(&lower.as_slice())
+            part.is_empty() || FILLERS.iter().any(|f| f.len() == part.len() && f.eq_ignore_ascii_case(part))
         })
 }
 

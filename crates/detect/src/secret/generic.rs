@@ -11,10 +11,177 @@ pub(crate) enum Name {
     Key,
 }
 
+/// Last words of names whose values are no secrets, though the name has `key` or `token` in it.
+const NOT_SECRETS: &[&str] = &[
+    "name",
+    "names",
+    "file",
+    "filename",
+    "path",
+    "dir",
+    "url",
+    "uri",
+    "host",
+    "hostname",
+    "user",
+    "username",
+    "type",
+    "length",
+    "len",
+    "size",
+    "label",
+    "title",
+    "count",
+    "max",
+    "min",
+    "limit",
+    "expiry",
+    "expires",
+    "ttl",
+    "format",
+    "method",
+    "mode",
+    "prefix",
+    "suffix",
+    "endpoint",
+    "region",
+    "address",
+    "email",
+    "word",
+    "words",
+    "frame",
+    "board",
+    "vault",
+    "regex",
+    "pattern",
+    "field",
+    "column",
+    "index",
+    "hash",
+    "checksum",
+    "fingerprint",
+    "version",
+    "algorithm",
+    "alg",
+    "policy",
+    "results",
+    "issuer",
+    "audience",
+    "scope",
+    "scopes",
+    "provider",
+    "bits",
+    "status",
+    "error",
+    "message",
+    "hint",
+    "description",
+    "comment",
+];
+/// The same where no service is named.
+const NOT_GENERIC: &[&str] = &[
+    "id",
+    "ids",
+    "uuid",
+    "guid",
+    "sid",
+    "csrf",
+    "xsrf",
+    "public",
+    "pub",
+    "pubkey",
+    "publickey",
+    "nonce",
+    "etag",
+    "cache",
+    "sort",
+    "primary",
+    "foreign",
+    "partition",
+    "primarykey",
+];
+
+/// True if the name says that its value is no secret: `key_name`, `token_url`, and without a service `public_key`.
+pub(crate) fn names_no_secret(bytes: &[u8], assigned: &Assigned, generic: bool) -> bool {
+    let (start, end) = assigned.name;
+    let name = &bytes[start..end.max(start)];
+    // Part of a base 64 block.
+    if start.checked_sub(1).is_some_and(|i| matches!(bytes[i], b'+' | b'/'))
+        && !bytes[start..].starts_with(b"/")
+        && rarity(name) > 4.0
+        || looks_encoded(name)
+    {
+        return true;
+    }
+    let words = name_words(name);
+    let listed = |word: &[u8], list: &[&str]| list.iter().any(|w| word.eq_ignore_ascii_case(w.as_bytes()));
+    words.last().is_some_and(|word| listed(word, NOT_SECRETS))
+        || (generic && words.iter().any(|word| listed(word, NOT_GENERIC)))
+}
+
+/// True for what is no name but a piece of base 64: long, mixed and rare.
+fn looks_encoded(name: &[u8]) -> bool {
+    name.len() >= 12
+        && name.iter().filter(|b| b.is_ascii_digit()).count() >= 2
+        && name.iter().any(u8::is_ascii_uppercase)
+        && name.iter().any(u8::is_ascii_lowercase)
+        && rarity(name) > 5.6
+}
+
+/// The words of a name: split at anything but letters, and at humps.
+fn name_words(name: &[u8]) -> Vec<&[u8]> {
+    let mut words = Vec::new();
+    let mut from = 0;
+    for i in 1..=name.len() {
+        let cut = i == name.len()
+            || name[i].is_ascii_uppercase() && name[i - 1].is_ascii_lowercase()
+            || !name[i].is_ascii_alphabetic()
+            || !name[i - 1].is_ascii_alphabetic();
+        if cut {
+            if name[from..i].iter().all(u8::is_ascii_alphabetic) {
+                words.push(&name[from..i]);
+            }
+            from = i;
+        }
+    }
+    words
+}
+
+/// True for hexadecimal digits in a number that keys do not have.
+pub(crate) fn odd_hex(value: &[u8]) -> bool {
+    value.iter().all(u8::is_ascii_hexdigit)
+        && !matches!(value.len(), 16 | 20 | 24 | 32 | 36 | 40 | 48 | 56 | 60 | 64 | 80 | 96 | 128..)
+}
+
+/// True for the shape of a UUID.
+fn is_uuid(value: &[u8]) -> bool {
+    value.len() == 36
+        && value
+            .iter()
+            .enumerate()
+            .all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() })
+}
+
 /// Log odds that the assigned value is a secret; `None` if it is plainly none.
 pub(crate) fn judge(bytes: &[u8], assigned: &Assigned, name: Name) -> Option<f32> {
     let value = &bytes[assigned.value.0..assigned.value.1];
-    if value.len() < 6 || value.len() > 400 || assigned.call || is_placeholder(value) || value.contains(&b' ') {
+    let gap = &bytes[assigned.name.1..assigned.value.0];
+    // Inside base 64, `+pw+` is no name with a value.
+    if !assigned.operator && !gap.iter().any(|b| matches!(b, b' ' | b'\t' | b'"' | b'\'' | b'`' | b'(')) {
+        return None;
+    }
+    let cut = bytes[assigned.value.1..].starts_with(b"..") || (gap.contains(&b'\n') && !assigned.quoted);
+    if cut || value.len() < 6 || value.len() > 400 || assigned.call || is_placeholder(value) || value.contains(&b' ') {
+        return None;
+    }
+    if names_no_secret(bytes, assigned, true)
+        || value.starts_with(b"arn:")
+        || value.starts_with(b"sha") && value.contains(&b'-')
+    {
+        return None;
+    }
+    // `password ---- x` is a table's rule.
+    if gap.windows(3).any(|w| w == b"---") {
         return None;
     }
     let rare = rarity(value);
@@ -25,7 +192,7 @@ pub(crate) fn judge(bytes: &[u8], assigned: &Assigned, name: Name) -> Option<f32
     if digits == value.len() && name == Name::Key {
         return None;
     }
-    let path = value.contains(&b'/') && rare < 4.8
+    let path = value.contains(&b'/') && rare < 5.2
         || value.starts_with(b"/")
         || value.starts_with(b"./")
         || value.windows(3).any(|w| w == b"://");
@@ -37,17 +204,30 @@ pub(crate) fn judge(bytes: &[u8], assigned: &Assigned, name: Name) -> Option<f32
         && value.first().is_some_and(u8::is_ascii_alphabetic)
         && value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-' | b'>'))
         && value.iter().any(|b| matches!(b, b'.' | b':'))
-        && rare < 4.9;
+        && rare < 5.0;
     if code {
         return None;
     }
+    // `KeyPair = X25519.KeyPair`: the same name on the other side.
+    let full = &bytes[assigned.name.0..assigned.name.1];
+    let own = value.iter().rposition(|b| *b == b'.').map(|i| &value[i + 1..]);
+    if own.is_some_and(|own| {
+        own.len() >= 3 && full.len() >= own.len() && full[full.len() - own.len()..].eq_ignore_ascii_case(own)
+    }) {
+        return None;
+    }
     let mut logits = match name {
-        Name::Password => -0.6,
+        Name::Password => 0.1,
         Name::Key => -2.2,
     };
-    logits += (rare - 4.2) * 1.9;
+    logits += ((rare - 4.9) * 1.4).min(2.6);
+    if is_uuid(value) {
+        logits -= 1.2;
+    }
     logits += match value.len() {
         0..=7 => -0.8,
+        8..=9 if name == Name::Key => -4.5,
+        10..=11 if name == Name::Key => -2.0,
         8..=11 => 0.0,
         12..=15 => 0.4,
         16..=19 => 0.8,
@@ -64,6 +244,14 @@ pub(crate) fn judge(bytes: &[u8], assigned: &Assigned, name: Name) -> Option<f32
     }
     if assigned.quoted {
         logits += 0.6;
+    } else if digits + symbols == 0 && full.iter().any(u8::is_ascii_lowercase) {
+        logits -= 1.2;
+    }
+    if odd_hex(value) {
+        logits -= 2.0;
+    }
+    if matches!(full, b"key" | b"auth" | b"Key" | b"Auth") {
+        logits -= 1.5;
     }
     if !assigned.operator {
         logits -= 2.0;

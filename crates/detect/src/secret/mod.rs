@@ -9,7 +9,7 @@ mod uri;
 mod web_token;
 
 pub(crate) use assign::{Assigned, value_after};
-pub(crate) use generic::{Name, judge};
+pub(crate) use generic::{Name, judge, names_no_secret, odd_hex};
 pub(crate) use key_block::key_block;
 pub(crate) use placeholder::is_placeholder;
 pub(crate) use rarity::rarity;

@@ -74,10 +74,11 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     ) {
         return true;
     }
-    let mut seen = [false; 256];
-    lower.iter().for_each(|b| seen[usize::from(*b)] = true);
-    let distinct = seen.iter().filter(|s| **s).count();
-    if distinct <= 3 && lower.len() >= 4 {
+    let mut seen = [0usize; 256];
+    lower.iter().for_each(|b| seen[usize::from(*b)] += 1);
+    let distinct = seen.iter().filter(|s| **s > 0).count();
+    let most = seen.iter().max().copied().unwrap_or_default();
+    if lower.len() >= 4 && (distinct <= 3 || (lower.len() >= 12 && most * 2 > lower.len())) {
         return true;
     }
     // `%ENV%`, `{name}`, `[token]`, `@name@`.
@@ -85,7 +86,8 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     if matches!((first, last), (b'%', b'%') | (b'{', b'}') | (b'[', b']') | (b'@', b'@') | (b'(', b')')) {
         return true;
     }
-    WORDS.iter().any(|word| contains(&lower, word.as_bytes()))
+    // A long random value holds any short word by chance.
+    value.len() <= 72 && WORDS.iter().any(|word| contains(&lower, word.as_bytes()))
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {

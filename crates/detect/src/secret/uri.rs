@@ -4,8 +4,9 @@ use casemate_finding::Span;
 
 use super::is_placeholder;
 
-/// The password in the URI whose `://` is at `at`.
-pub(crate) fn url_password(bytes: &[u8], at: usize) -> Option<Span> {
+/// The password in the URI whose `://` is at `at`, and whether it is no more than a word such as `secret`: on a web
+/// address that is an example, on a database or file server a weak password.
+pub(crate) fn url_password(bytes: &[u8], at: usize) -> Option<(Span, bool)> {
     let start = at + 3;
     let stop = bytes.len().min(start + 320);
     let mut colon = None;
@@ -15,6 +16,7 @@ pub(crate) fn url_password(bytes: &[u8], at: usize) -> Option<Span> {
             b':' if colon.is_none() => colon = Some(i),
             b'@' => break,
             b'/' | b'?' if colon.is_none() => return None,
+            b'/' if bytes[i - 1] == b'/' => return None,
             b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'' | b'<' | b'>' | b'`' | b'|' => return None,
             _ => {}
         }
@@ -28,20 +30,18 @@ pub(crate) fn url_password(bytes: &[u8], at: usize) -> Option<Span> {
     }
     let colon = colon?;
     let value = &bytes[colon + 1..i];
-    let plain = matches!(
-        value.to_ascii_lowercase().as_slice(),
-        b"password" | b"pass" | b"pwd" | b"secret" | b"token" | b"user" | b"passwd"
-    );
+    let plain = matches!(value.to_ascii_lowercase().as_slice(), b"password" | b"secret" | b"passwd");
     let port = value.iter().position(|b| !b.is_ascii_digit()).is_some_and(|i| i > 0 && value[i] == b'/');
-    if port
-        || value.len() < 3
-        || value.contains(&b'/') && value.iter().filter(|b| **b == b'/').count() > 2
-        || plain
-        || is_placeholder(value)
-    {
+    if matches!(value.to_ascii_lowercase().as_slice(), b"pass" | b"pwd" | b"token" | b"user") {
         return None;
     }
-    Some(Span::new(colon + 1, i))
+    let slashes = value.iter().filter(|b| **b == b'/').count();
+    let web = bytes[at.saturating_sub(5)..at].to_ascii_lowercase().windows(4).any(|w| w == b"http");
+    let example = plain && web && value != b"secret";
+    if port || value.len() < 3 || slashes > 2 || example || (!plain && is_placeholder(value)) {
+        return None;
+    }
+    Some((Span::new(colon + 1, i), plain))
 }
 
 #[cfg(test)]
@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn passwords() {
         let of =
-            |text: &str| url_password(text.as_bytes(), text.find("://").unwrap()).map(|s| text[s.range()].to_owned());
+            |text: &str| url_password(text.as_bytes(), text.find("://").unwrap()).map(|s| text[s.0.range()].to_owned());
         assert_eq!(of("postgres://app:s3cr3t-x@db:5432/x").as_deref(), Some("s3cr3t-x"));
         assert_eq!(of("https://example.com:80/a@b"), None);
         assert_eq!(of("mongodb://$USER:$PASS@host"), None);

@@ -194,7 +194,7 @@ pub(super) fn cz_rc(_: &[u8], c: &[u8]) -> Check {
 /// Swiss AHV number: 756 and an EAN-13 check digit.
 pub(super) fn ch_ahv(_: &[u8], c: &[u8]) -> Check {
     let Some(d) = digits::<13>(c) else { return Check::Fail };
-    Check::from(c.starts_with(b"756") && weighted(&d, &[1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1]) % 10 == 0)
+    Check::from(c.starts_with(b"756") && weighted(&d, &[1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1]).is_multiple_of(10))
 }
 
 #[cfg(test)]

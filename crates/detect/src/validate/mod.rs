@@ -108,6 +108,7 @@ validators! {
     "base62-crc" => token::base62_crc,
     "aws-key-id" => token::aws_key_id,
     "varied" => token::varied,
+    "user-password" => token::user_password,
 }
 
 /// The check of this name.

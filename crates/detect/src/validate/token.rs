@@ -45,6 +45,15 @@ pub(super) fn aws_key_id(raw: &[u8], _: &[u8]) -> Check {
     }
 }
 
+/// `user:password` with a password that is one.
+pub(super) fn user_password(raw: &[u8], _: &[u8]) -> Check {
+    let Some(at) = raw.iter().position(|b| *b == b':') else { return Check::Fail };
+    // A key as user name, with nothing after the colon, is how some services take it.
+    let value = if at + 1 == raw.len() { &raw[..at] } else { &raw[at + 1..] };
+    let plain = matches!(value, b"pass" | b"password" | b"pwd" | b"secret" | b"token" | b"PASSWORD");
+    if plain || value.starts_with(b"//") || crate::secret::is_placeholder(value) { Check::Fail } else { Check::Unknown }
+}
+
 /// Not a run of one or two characters.
 pub(super) fn varied(raw: &[u8], _: &[u8]) -> Check {
     let mut seen = [false; 256];

@@ -47,7 +47,7 @@ fn stream(text: &[&str]) -> (String, Vec<Match>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn any_cuts(text in text(), cuts in prop::collection::vec(any::<usize>(), 0..30)) {
@@ -64,7 +64,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn character_by_character(text in text()) {

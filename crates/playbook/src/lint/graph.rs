@@ -63,7 +63,9 @@ fn edges(step: &Step) -> impl Iterator<Item = &str> {
 /// A circle of steps never ends: a branch ends at an end step, and the loop is a while-condition's own.
 fn circles(playbook: &Playbook, problems: &mut Vec<Problem>) {
     let mut done: BTreeSet<&str> = BTreeSet::new();
-    for root in playbook.workflow.keys() {
+    // From the start first, so that the step which leads back is the one that is named.
+    let roots = std::iter::once(&playbook.workflow_start).chain(playbook.workflow.keys());
+    for root in roots {
         // Iterative: a chain of steps may be as long as the limit lets it.
         let mut path: Vec<(&str, Vec<&str>)> = Vec::new();
         let mut on_path: BTreeSet<&str> = BTreeSet::new();

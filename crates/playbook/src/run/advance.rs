@@ -3,6 +3,7 @@
 use casemate_finding::UnixMs;
 use serde_json::{Map, Value, json};
 
+use crate::actions::{action as action_spec, settle};
 use crate::canonical::{digest_of, json_bytes};
 use crate::expression::{ExpressionError, Roots};
 use crate::extension::{OnRunFailure, Retry};
@@ -10,6 +11,7 @@ use crate::program::{ActionNode, CommandNode, Node, NodeKind, Program, TIMEOUT_M
 use crate::run::apply::{EXCEPTION_SCOPE, UNDO_PLACE};
 use crate::run::event::{ApprovalNeed, Branch, Event, ResolvedCommand, ResolvedUndo, RunOutcome, StepRef};
 use crate::run::state::{Answer, CommandStatus, RunState, RunStatus, StepState, StepStatus};
+use crate::template::Template;
 
 /// Drives the run as far as it goes without the outside, and returns the events that did it, already applied to `state`.
 ///
@@ -239,7 +241,15 @@ fn render(
     index: usize,
 ) -> Result<ResolvedCommand, String> {
     let limits = &program.limits;
-    let args = command.args.render(roots, limits).map_err(|e| e.to_string())?;
+    let fill = |name: &str, template: &Template| {
+        let args = template.render(roots, limits).map_err(|e| e.to_string())?;
+        // Actions of packs are not in the catalogue; their connector checks its arguments itself.
+        match action_spec(name) {
+            Some(spec) => settle(spec, args),
+            None => Ok(args),
+        }
+    };
+    let args = fill(&command.action, &command.args)?;
     let bytes = json_bytes(&args);
     if bytes > limits.value_bytes_max {
         return Err(format!(
@@ -249,10 +259,7 @@ fn render(
     }
     let undo = match &command.undo {
         None => None,
-        Some((name, args, mode)) => {
-            let args = args.render(roots, limits).map_err(|e| e.to_string())?;
-            Some(ResolvedUndo { action: name.clone(), args, mode: *mode })
-        }
+        Some((name, args, mode)) => Some(ResolvedUndo { action: name.clone(), args: fill(name, args)?, mode: *mode }),
     };
     Ok(ResolvedCommand {
         key: key(&state.run, &step.place, index, &command.action, &args),

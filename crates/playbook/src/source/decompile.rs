@@ -7,6 +7,7 @@ use crate::duration::Span;
 use crate::extension::{StepExtension, author_id, definition, extension_id};
 use crate::foreign::ACTION_TYPE;
 use crate::ids::{is_slug, slugify, stable_id};
+use crate::limits::Limits;
 use crate::program::{playbook_extension, step_extension, variable_name};
 use crate::source::compile::{END, START, UNDATED, agent_id, casemate_agent, playbook_id};
 use crate::source::form::{
@@ -159,7 +160,7 @@ impl Decompiler<'_> {
                 break;
             }
             let Some(step) = self.playbook.workflow.get(&id) else { break };
-            if self.placed.contains(&id) || depth > 64 {
+            if self.placed.contains(&id) || depth > Limits::DEFAULT.depth_max {
                 list.push(self.jump(&id));
                 break;
             }

@@ -60,13 +60,36 @@ pub fn parse_yaml(text: &str, limits: &Limits) -> Result<SourcePlaybook, SourceE
 ///
 /// # Errors
 /// As [`parse_yaml`].
-pub(crate) fn parse_yaml_as<T: serde::de::DeserializeOwned>(text: &str, limits: &Limits) -> Result<T, SourceError> {
+pub(crate) fn parse_yaml_as<T>(text: &str, limits: &Limits) -> Result<T, SourceError>
+where
+    T: serde::de::DeserializeOwned + Send + 'static,
+{
     check_length(text, limits)?;
-    serde_saphyr::from_str(text).map_err(|e| {
-        let (line, column) = e.location().map_or((0, 0), |l| (l.line(), l.column()));
-        let why = e.without_snippet().to_string();
-        SourceError::Malformed { line, column, why: why.lines().next().unwrap_or_default().chars().take(300).collect() }
-    })
+    let text = text.to_owned();
+    let unparsed = |why: &str| SourceError::Malformed { line: 0, column: 0, why: why.to_owned() };
+    // On a thread of its own: steps within steps take a good deal of stack each.
+    let parsed = std::thread::Builder::new()
+        .name("yaml-parse".to_owned())
+        .stack_size(PARSE_STACK_BYTES)
+        .spawn(move || {
+            let options = serde_saphyr::options! { budget: serde_saphyr::budget! { max_depth: YAML_DEPTH_MAX } };
+            serde_saphyr::from_str_with_options(&text, options).map_err(|e| malformed(&e))
+        })
+        .map_err(|_| unparsed("cannot start the parser"))?
+        .join();
+    parsed.unwrap_or_else(|_| Err(unparsed("the parser gave up on it")))
+}
+
+/// Lists and maps inside one another in a YAML text: three for each step within a step, and some for arguments.
+const YAML_DEPTH_MAX: usize = 80;
+/// Address space only: pages that are not touched cost nothing.
+const PARSE_STACK_BYTES: usize = 64 << 20;
+
+fn malformed(e: &serde_saphyr::Error) -> SourceError {
+    let (line, column) = e.location().map_or((0, 0), |l| (l.line(), l.column()));
+    let why = e.without_snippet().to_string();
+    let why = why.lines().next().unwrap_or_default().chars().take(300).collect();
+    SourceError::Malformed { line, column, why }
 }
 
 /// Writes the YAML form.

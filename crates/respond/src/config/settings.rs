@@ -34,7 +34,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Folder of the vault and the hand-off packages.
     pub data_dir: PathBuf,
-    /// Folder of playbooks.
+    /// Folder of playbooks; none: those that ship.
     pub playbooks: Option<PathBuf>,
     /// Who may send alerts.
     pub sources: Vec<Source>,
@@ -126,7 +126,7 @@ impl RespondConfig {
     pub fn validate(&self, secrets: &SecretReader<'_>) -> Result<Settings, Vec<ConfigProblem>> {
         let mut check = Check { problems: Vec::new(), secrets };
         let listen = self.listen.parse().unwrap_or_else(|_| {
-            check.problem("listen", format!("`{}` is no address with a port, as 127.0.0.1:8120", self.listen));
+            check.problem("listen", format!("`{}` is no address with a port, as 127.0.0.1:8081", self.listen));
             SocketAddr::from(([127, 0, 0, 1], 0))
         });
         let mut sources: Vec<Source> = Vec::new();

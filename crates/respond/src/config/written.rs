@@ -12,11 +12,12 @@ use super::secret::SecretConfig;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RespondConfig {
-    /// Where intake listens. Default `127.0.0.1:8120`.
+    /// Where intake listens. Default `127.0.0.1:8081`.
     pub listen: String,
     /// Folder of the evidence vault and the hand-off packages. Default `casemate-data`.
     pub data_dir: PathBuf,
-    /// Folder of playbooks (`*.yaml`, `*.yml`, `*.json`). Default none: only those built in.
+    /// Folder of playbooks (`*.yaml`, `*.yml`, `*.json`), which stand in place of those that ship with the program. Default
+    /// none: those that ship.
     pub playbooks: Option<PathBuf>,
     /// Who may send alerts. Default nobody.
     pub sources: Vec<SourceConfig>,
@@ -38,7 +39,7 @@ pub struct RespondConfig {
 impl Default for RespondConfig {
     fn default() -> Self {
         Self {
-            listen: "127.0.0.1:8120".into(),
+            listen: "127.0.0.1:8081".into(),
             data_dir: "casemate-data".into(),
             playbooks: None,
             sources: Vec::new(),

@@ -1,7 +1,7 @@
 //! The handlers.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -35,13 +35,22 @@ pub struct Intake {
     limits: LimitsConfig,
     slots: Semaphore,
     accepted: AtomicU64,
+    /// Why the last write failed, while it is so.
+    stopped: Mutex<Option<StoreError>>,
 }
 
 impl Intake {
     /// A door for these sources.
     pub fn new(store: Arc<dyn Store>, clock: Clock, sources: Vec<Source>, limits: LimitsConfig) -> Self {
         let slots = Semaphore::new(limits.requests_parallel_max);
-        Self { store, clock, sources, limits, slots, accepted: AtomicU64::new(0) }
+        Self { store, clock, sources, limits, slots, accepted: AtomicU64::new(0), stopped: Mutex::new(None) }
+    }
+
+    /// Remembers how the last write ended.
+    fn note(&self, failure: Option<&StoreError>) {
+        if let Ok(mut stopped) = self.stopped.lock() {
+            *stopped = failure.cloned();
+        }
     }
 
     /// Alerts acknowledged since the start, duplicates included.
@@ -63,10 +72,18 @@ async fn nothing_here() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, "there is nothing here", "path", "POST alerts to /api/v1/alerts/{source}")
 }
 
-/// 200 while alerts can be stored, 503 with the reason while they cannot.
+/// 200 while alerts can be stored, 503 with the reason while they cannot. After a failed write it tries one itself, so that
+/// it is healthy again without an alert.
 async fn health(State(intake): State<Arc<Intake>>) -> Response {
-    match intake.store.cursor("health").await {
-        Ok(_) => Json(json!({"status": "ok"})).into_response(),
+    let stopped = intake.stopped.lock().is_ok_and(|s| s.is_some());
+    let tried = if stopped {
+        intake.store.advance_cursor("health", intake.clock.now().0).await
+    } else {
+        intake.store.cursor("health").await.map(drop)
+    };
+    intake.note(tried.as_ref().err());
+    match tried {
+        Ok(()) => Json(json!({"status": "ok"})).into_response(),
         Err(error) => Refusal::store(&error).into_response(),
     }
 }
@@ -168,7 +185,9 @@ pub(crate) fn content_hash(raw: &Value, volatile: &[String]) -> String {
 }
 
 async fn store(intake: &Intake, alerts: Vec<NewAlert>, one: bool) -> Result<Response, Refusal> {
-    let ingested = intake.store.ingest(&alerts, intake.limits.dedupe_window_ms).await.map_err(|e| stopped(&e))?;
+    let ingested = intake.store.ingest(&alerts, intake.limits.dedupe_window_ms).await;
+    intake.note(ingested.as_ref().err());
+    let ingested = ingested.map_err(|e| stopped(&e))?;
     intake.accepted.fetch_add(alerts.len() as u64, Ordering::Relaxed);
     let answer = |i: &Ingested| match i {
         Ingested::New(id) => json!({"id": id, "status": "new"}),

@@ -1,6 +1,7 @@
 //! The loop: what has come in is taken in batches and written in order, without waiting for one write before the next.
 
 use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -23,8 +24,10 @@ use crate::library::Library;
 const LOOK_MS: u64 = 250;
 /// How long to wait after a failure.
 const AGAIN_MS: u64 = 500;
-/// Case ids that are fetched ahead.
-const IDS_AHEAD: usize = 4;
+/// Most case ids that are fetched at once.
+const IDS_MAX: usize = 64;
+/// How often closed cases are looked at for what they say of rules.
+const CALIBRATE_MS: i64 = 60_000;
 
 /// Turns events and raw alerts into cases.
 pub struct Pump {
@@ -113,17 +116,25 @@ impl Pump {
             return Ok(events > 0);
         }
         let mut writes = Vec::with_capacity(alerts.len());
+        let mut left = alerts.len();
         for alert in alerts {
-            writes.push(self.sort(alert).await?);
+            writes.push(self.sort(alert, left).await?);
+            left -= 1;
         }
         self.write(writes).await?;
         Ok(true)
     }
 
-    async fn sort(&mut self, alert: Alert) -> Result<Write, StoreError> {
-        let normal = match self.mappings.map(&alert) {
-            Err(error) => return Ok(Write::Bury(alert.id, error.to_string())),
-            Ok(all) => {
+    /// Sorts one alert; `left` more, itself included, may each open a case.
+    async fn sort(&mut self, alert: Alert, left: usize) -> Result<Write, StoreError> {
+        // Mappings do not panic; should one, it is that alert's dead letter and not the end of triage.
+        let mapped = catch_unwind(AssertUnwindSafe(|| self.mappings.map(&alert)));
+        let normal = match mapped {
+            Err(_) => {
+                return Ok(Write::Bury(alert.id, "reading it broke off: this is a defect, please report it".into()));
+            }
+            Ok(Err(error)) => return Ok(Write::Bury(alert.id, error.to_string())),
+            Ok(Ok(all)) => {
                 // Before the delivery itself is settled, so that a crash in between loses none of them.
                 self.store.ingest(&parts(&alert, all.len()), 0).await?;
                 all.into_iter().next()
@@ -133,12 +144,16 @@ impl Pump {
             return Ok(Write::Bury(alert.id, "it holds nothing that its source calls an alert".into()));
         };
         let tenant = &alert.intake.tenant;
+        let now = self.clock.now();
         if !self.desks.contains_key(tenant) {
-            let desk = Desk::read(&*self.store, tenant, &self.rules, self.clock.now()).await?;
+            let desk = Desk::read(&*self.store, tenant, &self.rules, now).await?;
             self.desks.insert(tenant.clone(), desk);
         }
+        if let Some(desk) = self.desks.get_mut(tenant).filter(|d| now.since_ms(d.calibrated_at) >= CALIBRATE_MS) {
+            desk.calibrate(&*self.store, tenant, now).await?;
+        }
         if self.case_ids.is_empty() {
-            let ids = (0..IDS_AHEAD).map(|_| self.store.next_case_id());
+            let ids = (0..left.clamp(1, IDS_MAX)).map(|_| self.store.next_case_id());
             self.case_ids = join_all(ids).await.into_iter().collect::<Result<_, _>>()?;
             self.case_ids.sort_by_key(|id| std::cmp::Reverse((id.0.len(), id.0.clone())));
         }

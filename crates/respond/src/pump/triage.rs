@@ -6,7 +6,7 @@ use std::sync::Arc;
 use casemate_finding::{Entity, Severity, UnixMs};
 use casemate_playbook::{CaseFacts, TriggerFacts, run_input};
 use casemate_store::model::{
-    Alert, AlertState, Case, CaseId, CaseState, Incident, IncidentId, Run, TenantId, TimelineEntry, Triaged,
+    Alert, AlertState, Case, CaseId, CaseState, Incident, IncidentId, Run, TenantId, TimelineEntry, Triaged, Verdict,
 };
 use casemate_store::{Store, StoreError};
 use casemate_triage::{
@@ -22,6 +22,8 @@ use crate::runner::{Starter, new_run};
 
 /// Entities kept on a case.
 const ENTITIES_MAX: usize = 512;
+/// Closed cases, newest first, that calibrate a tenant's rules.
+const CLOSED_MAX: u32 = 1_000;
 /// Techniques kept on a case.
 const ATLAS_MAX: usize = 128;
 
@@ -29,6 +31,9 @@ const ATLAS_MAX: usize = 128;
 pub(super) struct Desk {
     window: Window,
     held: HashMap<String, Held>,
+    closed: HashMap<String, ClosedCases>,
+    /// When closed cases were last looked at.
+    pub(super) calibrated_at: UnixMs,
 }
 
 /// An open incident with its case.
@@ -38,8 +43,16 @@ struct Held {
     words: Words,
 }
 
-/// By fingerprint, how sure and how bad the worst alert of it was.
-type Words = BTreeMap<String, (f64, Severity)>;
+/// By fingerprint, what the worst alert of it said.
+type Words = BTreeMap<String, Word>;
+
+/// How sure and how bad, and which rule says so.
+#[derive(Clone, Serialize, Deserialize)]
+struct Word {
+    rule: String,
+    confidence: f64,
+    severity: Severity,
+}
 
 /// What is kept of an incident across restarts.
 #[derive(Serialize, Deserialize)]
@@ -76,7 +89,12 @@ impl Desk {
         rules: &Rules,
         now: UnixMs,
     ) -> Result<Self, StoreError> {
-        let mut desk = Self { window: Window::new(rules.window), held: HashMap::new() };
+        let mut desk = Self {
+            window: Window::new(rules.window),
+            held: HashMap::new(),
+            closed: HashMap::new(),
+            calibrated_at: UnixMs(i64::MIN),
+        };
         let since = now.plus_ms(-rules.window.span_ms.max(rules.window.quiet_ms));
         for (incident, memory) in store.incident_memories(tenant, since).await? {
             let Ok(Memory { summary, words }) = serde_json::from_value(memory) else { continue };
@@ -85,6 +103,28 @@ impl Desk {
             desk.held.insert(incident.id.0.clone(), Held { incident, case, words });
         }
         Ok(desk)
+    }
+
+    /// Learns from the verdicts of people what each rule's word is worth.
+    pub(super) async fn calibrate(
+        &mut self,
+        store: &dyn Store,
+        tenant: &TenantId,
+        now: UnixMs,
+    ) -> Result<(), StoreError> {
+        self.calibrated_at = now;
+        self.closed.clear();
+        for case in store.list_cases(tenant, Some(CaseState::Closed), 0, CLOSED_MAX).await? {
+            for rule in case.decision["rules"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str) {
+                let counts = self.closed.entry(rule.to_owned()).or_default();
+                match case.verdict {
+                    Some(Verdict::FalsePositive) => counts.wrong += 1,
+                    Some(Verdict::TruePositive | Verdict::Benign) => counts.right += 1,
+                    None => {}
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Sorts one alert. `new_case` is the case's id if it opens one.
@@ -152,11 +192,11 @@ impl Desk {
                 _ if n.is_power_of_two() => tell("alert", format!("{n} alerts so far"), data),
                 _ => {}
             }
-            let (score, decision, tier) = held.judge(rules);
+            let (score, decision, tier) = held.judge(rules, &self.closed);
             held.case.risk = score.risk;
             held.case.decision = json!({
                 "rung": decision.rung, "propose": decision.propose, "summary": decision.summary, "tier": tier,
-                "risk": score, "arithmetic": decision.arithmetic,
+                "risk": score, "arithmetic": decision.arithmetic, "rules": held.rules(),
             });
             if before.1 != held.case.decision.get("rung").cloned() {
                 tell("decision", decision.summary.clone(), held.case.decision.clone());
@@ -238,15 +278,31 @@ impl Held {
                 case.atlas.push(id.clone());
             }
         }
-        let word = self.words.entry(normal.fingerprint.clone()).or_insert((0.0, Severity::Info));
-        *word = (word.0.max(normal.confidence), word.1.max(normal.severity));
+        let word = self.words.entry(normal.fingerprint.clone()).or_insert_with(|| Word {
+            rule: normal.rule.clone(),
+            confidence: 0.0,
+            severity: Severity::Info,
+        });
+        word.confidence = word.confidence.max(normal.confidence);
+        word.severity = word.severity.max(normal.severity);
+    }
+
+    /// Rules that have spoken in the case.
+    fn rules(&self) -> Vec<&str> {
+        let mut rules: Vec<&str> = self.words.values().map(|w| w.rule.as_str()).collect();
+        rules.sort_unstable();
+        rules.dedup();
+        rules
     }
 
     /// Risk, and the decision under the cost of being wrong.
-    fn judge(&self, rules: &Rules) -> (RiskScore, Decision, u8) {
+    fn judge(&self, rules: &Rules, closed: &HashMap<String, ClosedCases>) -> (RiskScore, Decision, u8) {
         let case = &self.case;
         let blast = rules.inventory.blast(&case.entities);
-        let known = |(p, severity): &(f64, Severity)| (calibrated(*p, ClosedCases::default()), *severity);
+        let known = |word: &Word| {
+            let closed = closed.get(&word.rule).copied().unwrap_or_default();
+            (calibrated(word.confidence, closed), word.severity)
+        };
         let alerts: Vec<(f64, Severity)> = self.words.values().map(known).collect();
         let p = alerts.iter().map(|(p, _)| *p).fold(0.0, f64::max);
         let atlas = case.atlas.iter().map(String::as_str).collect();

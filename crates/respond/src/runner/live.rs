@@ -147,11 +147,10 @@ impl Live {
             Some(RunOutcome::Cancelled) => RunState::Cancelled,
             Some(RunOutcome::Failed | RunOutcome::Compensated) => RunState::Failed,
             None => {
-                let waits = |s: &casemate_playbook::StepState| {
-                    matches!(s.status, StepStatus::AwaitingApproval | StepStatus::Delayed)
-                };
-                let busy = self.state.steps.values().any(|s| s.status == StepStatus::Running);
-                let waits = self.state.steps.values().any(waits);
+                let steps = || self.state.steps.values();
+                let waits = steps().any(|s| matches!(s.status, StepStatus::AwaitingApproval | StepStatus::Delayed));
+                // Control steps around a waiting one are on their way too; only effects are work.
+                let busy = steps().any(|s| s.status == StepStatus::Running && !s.commands.is_empty());
                 if waits && !busy { RunState::Waiting } else { RunState::Running }
             }
         }

@@ -46,6 +46,14 @@ enum Job {
 }
 
 impl Job {
+    #[cfg(test)]
+    fn tenant(&self) -> &str {
+        match self {
+            Self::Fresh(run) => run.tenant.as_str(),
+            Self::Parked(live) => live.run.tenant.as_str(),
+        }
+    }
+
     fn run(&self) -> RunId {
         match self {
             Self::Fresh(run) => run.id.clone(),
@@ -90,16 +98,7 @@ impl Runner {
     pub async fn run(self, stop: watch::Receiver<bool>) {
         let mut stopping = stop.clone();
         let mut changes = self.around.store.changes();
-        let mut board = Board {
-            queue: BTreeMap::new(),
-            last_served: None,
-            parked: HashMap::new(),
-            known: HashSet::new(),
-            working: JoinSet::new(),
-            driven: HashMap::new(),
-            search_at: UnixMs(i64::MIN),
-            answers_at: None,
-        };
+        let mut board = Board::new();
         while !*stop.borrow() {
             let now = self.around.clock.now();
             if now >= board.search_at {
@@ -109,7 +108,11 @@ impl Runner {
                 board.answers_at = None;
                 self.answers(&mut board, now).await;
             }
-            board.wake(now);
+            if board.due(now).next().is_some() {
+                // A question that lapses lapses for those who would answer it, too.
+                self.expire(now).await;
+                board.wake(now);
+            }
             self.fill(&mut board, &stop);
             self.count(&board);
             let (busy, waits) = (!board.working.is_empty(), !board.parked.is_empty());
@@ -148,9 +151,7 @@ impl Runner {
 
     /// Wakes runs whose questions were answered.
     async fn answers(&self, board: &mut Board, now: UnixMs) {
-        if let Err(error) = self.around.store.expire_approvals(now).await {
-            tracing::error!(%error, "approvals cannot be expired; trying again");
-        }
+        self.expire(now).await;
         for parked in board.parked.values_mut() {
             let mut votes = 0;
             for key in &parked.questions {
@@ -169,6 +170,12 @@ impl Runner {
                 parked.votes = votes;
                 parked.wake_at = Some(now);
             }
+        }
+    }
+
+    async fn expire(&self, now: UnixMs) {
+        if let Err(error) = self.around.store.expire_approvals(now).await {
+            tracing::error!(%error, "approvals cannot be expired; trying again");
         }
     }
 
@@ -207,6 +214,19 @@ impl Runner {
 }
 
 impl Board {
+    fn new() -> Self {
+        Self {
+            queue: BTreeMap::new(),
+            last_served: None,
+            parked: HashMap::new(),
+            known: HashSet::new(),
+            working: JoinSet::new(),
+            driven: HashMap::new(),
+            search_at: UnixMs(i64::MIN),
+            answers_at: None,
+        }
+    }
+
     /// The next run to drive: tenants in turn, each tenant's runs in order.
     fn next(&mut self) -> Option<Job> {
         use std::ops::Bound::{Excluded, Unbounded};
@@ -224,14 +244,14 @@ impl Board {
         job
     }
 
-    /// Queues the runs whose time has come.
+    /// Runs whose time has come.
+    fn due(&self, now: UnixMs) -> impl Iterator<Item = &RunId> {
+        self.parked.iter().filter(move |(_, p)| p.wake_at.is_some_and(|at| at <= now)).map(|(id, _)| id)
+    }
+
+    /// Queues them.
     fn wake(&mut self, now: UnixMs) {
-        let due: Vec<RunId> = self
-            .parked
-            .iter()
-            .filter(|(_, p)| p.wake_at.is_some_and(|at| at <= now))
-            .map(|(id, _)| id.clone())
-            .collect();
+        let due: Vec<RunId> = self.due(now).cloned().collect();
         for id in due {
             if let Some(parked) = self.parked.remove(&id) {
                 let tenant = parked.live.run.tenant.clone();
@@ -287,4 +307,37 @@ fn live_votes(live: &Live) -> usize {
     let approvals = live.state.steps.values().filter_map(|s| s.approval.as_ref());
     let open = approvals.filter(|a| a.answer == casemate_playbook::Answer::Waiting);
     open.map(|a| a.decisions.len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use casemate_store::model::{Run, RunState, TenantId};
+    use serde_json::Value;
+
+    use super::{Board, Job};
+
+    #[test]
+    fn tenants_take_turns() {
+        let mut board = Board::new();
+        for (tenant, runs) in [("a", 5), ("b", 1), ("c", 2)] {
+            for n in 0..runs {
+                let run = Run {
+                    id: format!("{tenant}{n}").as_str().into(),
+                    idempotency_key: String::new(),
+                    tenant: tenant.into(),
+                    case: "case-1".into(),
+                    playbook_name: String::new(),
+                    playbook_digest: String::new(),
+                    playbook: Value::Null,
+                    input: Value::Null,
+                    state: RunState::Running,
+                    started_at: casemate_finding::UnixMs(0),
+                    updated_at: casemate_finding::UnixMs(0),
+                };
+                board.queue.entry(TenantId(tenant.into())).or_default().push_back(Job::Fresh(Box::new(run)));
+            }
+        }
+        let order: String = std::iter::from_fn(|| board.next().map(|job| job.tenant().to_owned())).collect();
+        assert_eq!(order, "abcacaaa", "the one run of b does not wait for the five of a");
+    }
 }

@@ -243,16 +243,6 @@ impl Machine<'_, '_> {
                     _ => (Suspicious, "rebuilds a tensor through something that is not a known function"),
                 }
             }
-            Contract::PlainNames => {
-                let mut plain = !items.is_empty();
-                for v in &items {
-                    plain &= self.text_of(*v, 256).is_some_and(|t| !t.contains("__") && !t.contains('.'));
-                }
-                if plain {
-                    return self.call_node(callee, args, at);
-                }
-                (Dangerous, "walks attributes by name")
-            }
         };
         let evidence = self.show_call(callee, args);
         let rule = match refused.0 {

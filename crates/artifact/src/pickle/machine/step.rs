@@ -2,18 +2,18 @@
 
 use super::calls::How;
 use super::{
-    CHILDREN_MAX, INT_DIGITS_MAX, Kind, LONG_BYTES_MAX, Machine, Memo, Node, SUSPENDED_MAX, Step, StrForm, StreamEnd,
+    CHILDREN_MAX, INT_DIGITS_MAX, Kind, LONG_BYTES_MAX, Machine, Memo, SUSPENDED_MAX, Step, StrForm, StreamEnd,
     Suspended, Tag, Value,
 };
 use crate::report::ArtifactSeverity;
 use crate::rules;
 
 impl Machine<'_, '_> {
-    /// Executes one opcode; `Some` at the end of the stream.
+    /// Executes one opcode.
     #[inline]
-    pub(super) fn step(&mut self) -> Step<Option<StreamEnd>> {
+    pub(super) fn step(&mut self) -> Step<()> {
         let at = self.pos;
-        let Some(op) = self.window.byte(at) else { return Err(StreamEnd::Cut(at)) };
+        let Some(op) = self.window.byte(at) else { return self.over(StreamEnd::Cut(at)) };
         self.pos = at + 1;
         if at >= self.frame_end {
             self.frame_end = u64::MAX;
@@ -46,7 +46,7 @@ impl Machine<'_, '_> {
                 let raw = self.window.source().bytes(from, usize::try_from(len.min(64)).unwrap_or(64));
                 let plain = raw.iter().all(|b| b.is_ascii_digit() || b"+-._eEinfatyINFATY ".contains(b));
                 if !plain || raw.is_empty() {
-                    return Err(StreamEnd::Broken(at, "a float that is no number"));
+                    return self.over(StreamEnd::Broken(at, "a float that is no number"));
                 }
                 self.push(Value::of(Tag::Float, 0));
             }
@@ -56,7 +56,7 @@ impl Machine<'_, '_> {
             }
             0x8b => {
                 let n = i32::from_le_bytes(self.fixed::<4>()?);
-                let n = u64::try_from(n).map_err(|_| StreamEnd::Broken(at, "a negative length"))?;
+                let Ok(n) = u64::try_from(n) else { return self.over(StreamEnd::Broken(at, "a negative length")) };
                 self.long(at, n)?;
             }
             // Text and bytes.
@@ -78,7 +78,7 @@ impl Machine<'_, '_> {
             }
             b'T' => {
                 let n = i32::from_le_bytes(self.fixed::<4>()?);
-                let n = u64::try_from(n).map_err(|_| StreamEnd::Broken(at, "a negative length"))?;
+                let Ok(n) = u64::try_from(n) else { return self.over(StreamEnd::Broken(at, "a negative length")) };
                 self.counted(true, n, StrForm::Binary)?;
             }
             b'C' => {
@@ -106,7 +106,7 @@ impl Machine<'_, '_> {
                 let quotes = (self.window.byte(from), self.window.byte(from + len.max(1) - 1));
                 match quotes {
                     (Some(a @ (b'\'' | b'"')), Some(b)) if a == b && len >= 2 => {}
-                    _ => return Err(StreamEnd::Broken(at, "a string without quotes")),
+                    _ => return self.over(StreamEnd::Broken(at, "a string without quotes")),
                 }
                 let v = self.place(true, from, len, StrForm::Quoted);
                 self.push(v);
@@ -122,24 +122,24 @@ impl Machine<'_, '_> {
             }
             // Containers.
             b']' => {
-                let v = self.arena.push(Node::new(Kind::List, at));
+                let v = self.arena.make(Kind::List, at, &[], 1, 1);
                 self.push(v);
             }
             b'}' => {
-                let v = self.arena.push(Node::new(Kind::Dict, at));
+                let v = self.arena.make(Kind::Dict, at, &[], 1, 1);
                 self.push(v);
             }
             b')' => {
-                let v = self.arena.push(Node::new(Kind::Tuple, at));
+                let v = self.arena.make(Kind::Tuple, at, &[], 1, 1);
                 self.push(v);
             }
             0x8f => {
-                let v = self.arena.push(Node::new(Kind::Set, at));
+                let v = self.arena.make(Kind::Set, at, &[], 1, 1);
                 self.push(v);
             }
             b'(' => {
                 if self.marks.len() >= self.config.stack_max {
-                    return Err(StreamEnd::Spent(at, "a pickle needs more marks than the limit"));
+                    return self.over(StreamEnd::Spent(at, "a pickle needs more marks than the limit"));
                 }
                 self.marks.push(u32::try_from(self.stack.len()).unwrap_or(u32::MAX));
             }
@@ -195,7 +195,7 @@ impl Machine<'_, '_> {
                 if self.stack.len() > self.floor() {
                     self.stack.pop();
                 } else if self.marks.pop().is_none() && !self.lenient {
-                    return Err(StreamEnd::Broken(at, "the stack is empty"));
+                    return self.over(StreamEnd::Broken(at, "the stack is empty"));
                 }
             }
             b'1' => {
@@ -286,7 +286,7 @@ impl Machine<'_, '_> {
             b'o' => {
                 let from = self.mark()?;
                 if from >= self.stack.len() {
-                    return Err(StreamEnd::Broken(at, "OBJ needs a class"));
+                    return self.over(StreamEnd::Broken(at, "OBJ needs a class"));
                 }
                 let class = self.stack.remove(from);
                 let args = self.composite(Kind::Tuple, from, at);
@@ -322,7 +322,7 @@ impl Machine<'_, '_> {
             0x80 => {
                 let [p] = self.fixed::<1>()?;
                 if p > 5 {
-                    return Err(StreamEnd::Broken(at, "an unknown protocol"));
+                    return self.over(StreamEnd::Broken(at, "an unknown protocol"));
                 }
                 self.protocol = p;
             }
@@ -337,17 +337,18 @@ impl Machine<'_, '_> {
                     self.stack = s.stack;
                     self.marks = s.marks;
                     self.memo = s.memo;
-                    return Ok(None);
+                    return Ok(());
                 }
                 self.result = v;
                 if self.frame_end != u64::MAX && self.frame_end > self.pos {
                     self.frame_past_stop = Some(self.frame_end);
                 }
-                return Ok(Some(StreamEnd::Stop(self.pos)));
+                let end = StreamEnd::Stop(self.pos);
+                return self.over(end);
             }
-            _ => return Err(StreamEnd::Broken(at, "an unknown opcode")),
+            _ => return self.over(StreamEnd::Broken(at, "an unknown opcode")),
         }
-        Ok(None)
+        Ok(())
     }
 
     fn frame(&mut self, n: u64) {
@@ -431,7 +432,7 @@ impl Machine<'_, '_> {
         let body = digits.trim_start_matches(['+', '-']);
         let hexadecimal = body.len() > 2 && body.starts_with('0') && body.as_bytes()[1].is_ascii_alphabetic();
         if body.is_empty() || !(body.bytes().all(|b| b.is_ascii_digit()) || hexadecimal) {
-            return Err(StreamEnd::Broken(at, "an integer that is no number"));
+            return self.over(StreamEnd::Broken(at, "an integer that is no number"));
         }
         self.push(digits.parse::<i64>().map_or(Value::of(Tag::BigInt, at), |v| Value::int(v, at)));
         Ok(())
@@ -440,7 +441,7 @@ impl Machine<'_, '_> {
     fn small_tuple(&mut self, n: usize, at: u64) -> Step<()> {
         if self.stack.len() < self.floor() + n {
             if !self.lenient {
-                return Err(StreamEnd::Broken(at, "the stack is empty"));
+                return self.over(StreamEnd::Broken(at, "the stack is empty"));
             }
             for _ in 0..n {
                 let at = self.floor().min(self.stack.len());
@@ -460,13 +461,17 @@ impl Machine<'_, '_> {
     }
 
     /// The value just below `from`, which the items above go into.
-    fn below(&self, from: usize) -> Step<Value> {
+    fn below(&mut self, from: usize) -> Step<Value> {
         if from > self.floor()
             && let Some(v) = self.stack.get(from - 1)
         {
             return Ok(*v);
         }
-        if self.lenient { Ok(Value::OPAQUE) } else { Err(StreamEnd::Broken(self.pos, "there is nothing to add to")) }
+        if self.lenient {
+            Ok(Value::OPAQUE)
+        } else {
+            self.over(StreamEnd::Broken(self.pos, "there is nothing to add to"))
+        }
     }
 
     fn append_marked(&mut self, what: &str, at: u64) -> Step<()> {
@@ -573,7 +578,10 @@ impl Machine<'_, '_> {
 
     fn memo_line(&mut self, at: u64) -> Step<u64> {
         let text = self.line_text()?;
-        text.trim().parse::<u64>().map_err(|_| StreamEnd::Broken(at, "a memo index that is no number"))
+        match text.trim().parse::<u64>() {
+            Ok(i) => Ok(i),
+            Err(_) => self.over(StreamEnd::Broken(at, "a memo index that is no number")),
+        }
     }
 
     fn fetch(&mut self, i: u64, at: u64) -> Step<()> {
@@ -582,7 +590,7 @@ impl Machine<'_, '_> {
                 self.push(v);
                 Ok(())
             }
-            None => Err(StreamEnd::Broken(at, "a memo entry that was never set")),
+            None => self.over(StreamEnd::Broken(at, "a memo entry that was never set")),
         }
     }
 
@@ -598,7 +606,7 @@ impl Machine<'_, '_> {
         self.push(Value::of(Tag::Extension, code));
     }
 
-    fn build_op(&mut self, at: u64) -> Step<Option<StreamEnd>> {
+    fn build_op(&mut self, at: u64) -> Step<()> {
         let state = self.pop()?;
         let object = self.top()?;
         self.build(object, state, at);
@@ -610,11 +618,11 @@ impl Machine<'_, '_> {
                 t.push((at, line));
             }
         }
-        let Some(array) = self.joblib_array(object, state) else { return Ok(None) };
+        let Some(array) = self.joblib_array(object, state) else { return Ok(()) };
         if array.object {
             // The array's values are a pickle of their own, right here.
             if self.suspended.len() >= SUSPENDED_MAX {
-                return Err(StreamEnd::Spent(at, "arrays of objects nest deeper than the limit"));
+                return self.over(StreamEnd::Spent(at, "arrays of objects nest deeper than the limit"));
             }
             let memo = std::mem::replace(&mut self.memo, Memo::new(self.config.memo_max));
             self.suspended.push(Suspended {
@@ -623,19 +631,19 @@ impl Machine<'_, '_> {
                 memo,
             });
             self.frame_end = u64::MAX;
-            return Ok(None);
+            return Ok(());
         }
         let Some(item) = array.item_bytes else {
-            return Err(StreamEnd::Spent(at, "an array of a type whose size is not known follows in the stream"));
+            return self.over(StreamEnd::Spent(at, "an array of a type whose size is not known follows in the stream"));
         };
         let mut skip = array.elements.saturating_mul(item);
         if array.aligned {
-            let Some(pad) = self.window.byte(self.pos) else { return Err(StreamEnd::Cut(self.pos)) };
+            let Some(pad) = self.window.byte(self.pos) else { return self.over(StreamEnd::Cut(self.pos)) };
             skip = skip.saturating_add(1 + u64::from(pad));
         }
         self.frame_end = u64::MAX;
         self.skip(skip)?;
-        Ok(None)
+        Ok(())
     }
 
     fn note(&mut self, at: u64, v: Value) {

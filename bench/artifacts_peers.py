@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Runs the published pickle and model scanners over a folder of labelled samples and makes the table of bench/artifacts.md.
+
+    python3 bench/artifacts_peers.py LABELS.csv SAMPLES_DIR VENV_DIR [--timeout 20] [--only NAME,NAME]
+
+VENV_DIR is a virtual environment outside the repository with picklescan, modelscan, fickling and modelaudit. Each scanner
+runs in a worker process of that environment, which imports it once and takes one path after the other, with a time limit
+for each; a worker that hangs or dies counts as an error for that file and is started again. Only scanning functions are
+called: nothing is loaded or unpickled. CPU time is user + system of the workers, start of the interpreter included.
+"""
+import argparse, csv, json, os, resource, select, subprocess, sys
+
+WORKER = r"""
+import os, sys, json, logging
+logging.disable(logging.CRITICAL)
+out = os.fdopen(os.dup(1), "w", buffering=1)
+null = os.open(os.devnull, os.O_WRONLY)
+os.dup2(null, 1), os.dup2(null, 2)
+name = sys.argv[1]
+if name.startswith("picklescan"):
+    from picklescan.scanner import scan_file_path
+    strict = "--strict" in name
+    def scan(path):
+        # As its command line does: an issue is a dangerous global; --strict promotes the suspicious ones.
+        r = scan_file_path(path, strict=strict)
+        if r.issues_count > 0:
+            return "flagged"
+        return "error" if r.scan_err else "clean" if r.scanned_files else "skipped"
+elif name == "modelscan":
+    from modelscan.modelscan import ModelScan
+    def scan(path):
+        m = ModelScan()
+        m.scan(path)
+        if m.issues.all_issues:
+            return "flagged"
+        return "error" if m.errors else "clean" if m.scanned else "skipped"
+elif name == "fickling":
+    import fickling
+    def scan(path):
+        return "clean" if fickling.is_likely_safe(path) else "flagged"
+else:
+    from modelaudit.core import scan_model_directory_or_file
+    def scan(path):
+        r = scan_model_directory_or_file(path)
+        level = lambda i: str(getattr(i.severity, "value", i.severity)).lower()
+        levels = {level(i) for i in r.issues}
+        if "critical" in levels:
+            return "flagged critical"
+        if "warning" in levels:
+            return "flagged warning"
+        return "error" if getattr(r, "has_errors", False) else "clean"
+for line in sys.stdin:
+    try:
+        answer = scan(line.rstrip("\\n"))
+    except BaseException as e:
+        answer = "error"
+    out.write(answer + "\\n")
+""".replace("\\\\n", "\\n")
+
+SCANNERS = ["picklescan", "picklescan --strict", "modelscan", "fickling", "modelaudit"]
+
+
+class Worker:
+    def __init__(self, python, name):
+        self.python, self.name, self.process = python, name, None
+
+    def ask(self, path, timeout):
+        fresh = self.process is None
+        if fresh:
+            env = {**os.environ, "PROMPTFOO_DISABLE_TELEMETRY": "1", "NO_ANALYTICS": "1", "DO_NOT_TRACK": "1"}
+            self.process = subprocess.Popen([self.python, "-c", WORKER, self.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env)
+        try:
+            self.process.stdin.write(path.encode() + b"\n")
+            self.process.stdin.flush()
+            ready, _, _ = select.select([self.process.stdout], [], [], timeout + (120 if fresh else 0))
+            line = self.process.stdout.readline() if ready else b""
+        except OSError:
+            line = b""
+        if not line:
+            self.stop()
+            return "error"
+        return line.decode().strip()
+
+    def stop(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+def main():
+    a = argparse.ArgumentParser()
+    a.add_argument("labels"), a.add_argument("samples"), a.add_argument("venv")
+    a.add_argument("--timeout", type=float, default=20)
+    a.add_argument("--only", default="")
+    a = a.parse_args()
+    rows = list(csv.DictReader(open(a.labels)))
+    pickled = {"pickle", "pkl", "joblib", "pt", "pth", "npy", "npz", "container", "gz", "gzip", "bz2", "lzma", "xz", "lz4", "torch-zip", "bin", "jit"}
+    print("| scanner | malicious flagged | passed as clean | error or not supported | benign flagged, pickle-bearing formats | benign flagged, other formats | CPU s |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+    for name in SCANNERS:
+        if a.only and name not in a.only.split(","):
+            continue
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        w = Worker(os.path.join(a.venv, "bin", "python"), name)
+        results = [w.ask(os.path.join(os.path.abspath(a.samples), r["path"]), a.timeout) for r in rows]
+        w.stop()
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+        def share(pick, want):
+            s = [x for r, x in zip(rows, results) if pick(r)]
+            n = sum(x.startswith(want) for x in s)
+            return f"{n}/{len(s)} ({100 * n / max(1, len(s)):.1f} %)"
+
+        bad = lambda r: r["label"] == "malicious"
+        for label, want in [(name, ("flagged",))] + ([(name + ", critical only", ("flagged critical",))] if name == "modelaudit" else []):
+            print("| " + " | ".join([label, share(bad, want), share(bad, ("clean",)), share(bad, ("error", "skipped")), share(lambda r: not bad(r) and r["format"] in pickled, want),
+                  share(lambda r: not bad(r) and r["format"] not in pickled, want), f"{cpu:.0f}"]) + " |", flush=True)
+
+
+main()

@@ -1,0 +1,187 @@
+//! JSON beside and instead of models: configurations, tokenizers, MXNet symbols, Keras configurations.
+
+use super::json::{self, Event, JsonError, Scalar};
+use super::{code, keras, template};
+use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
+use crate::rules;
+use crate::scan::{Job, Scan};
+
+/// True when the part begins like a JSON object or array.
+pub(crate) fn looks_like_json(head: &[u8]) -> bool {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    let mut it = head.iter().filter(|b| !b.is_ascii_whitespace());
+    match (it.next(), it.next()) {
+        (Some(b'{'), Some(b'"' | b'}')) => true,
+        (Some(b'['), Some(b'{' | b'"' | b'[' | b']' | b'0'..=b'9' | b'-')) => {
+            std::str::from_utf8(head).is_ok() || head.len() >= 4000
+        }
+        _ => false,
+    }
+}
+
+/// What was seen while the document went by.
+#[derive(Default)]
+struct Seen {
+    keras: bool,
+    mxnet: bool,
+    findings: Vec<(&'static rules::Rule, crate::ArtifactSeverity, u64, String, String)>,
+    templates: Vec<(String, u64, String)>,
+}
+
+/// Reads the document and reports what its values make a loader do.
+pub(crate) fn scan_json(scan: &mut Scan<'_, '_>, job: &Job<'_>, name: &str) {
+    scan.format("json");
+    let Some(text) = job.source.whole(scan.config.text_bytes_max) else {
+        scan.incomplete("a JSON document longer than the limit");
+        return;
+    };
+    let text = text.strip_prefix(b"\xef\xbb\xbf").map_or(text.clone(), <[u8]>::to_vec);
+    let mut seen = Seen::default();
+    let mut elements = 0u64;
+    let mut budget_left = true;
+    let budget = &scan.budget;
+    let result = json::read(&text, &mut |e| {
+        elements += 1;
+        budget_left &= budget.work(1);
+        if budget_left {
+            event(&mut seen, &e);
+        }
+    });
+    if !budget_left {
+        scan.incomplete("the work budget is spent in a JSON document");
+    }
+    match result {
+        Ok(()) => {}
+        Err(JsonError::Depth(at)) => {
+            scan.find(
+                &rules::HEADER_BOMB,
+                Suspicious,
+                at as u64,
+                "a JSON document nests deeper than any parser should follow",
+                String::new(),
+                &[],
+            );
+        }
+        Err(JsonError::Syntax(at)) => {
+            // Text that merely begins like JSON (templates, JSON lines) is no finding by itself.
+            if name.ends_with(".json") && !text[at.min(text.len())..].trim_ascii_start().starts_with(b"{") {
+                scan.find(&rules::LAYOUT, Review, at as u64, "a JSON document is damaged", String::new(), &[]);
+            }
+            let whole = String::from_utf8_lossy(&text);
+            if template::is_template(&whole) {
+                template::check(scan, &whole, 0, "the document");
+            }
+        }
+    }
+    if seen.keras {
+        scan.format("keras-config");
+        keras::check_config(scan, &text, 0);
+    }
+    for (rule, severity, at, message, evidence) in seen.findings {
+        scan.find(rule, severity, at, message, evidence, &[]);
+    }
+    for (key, at, value) in seen.templates {
+        template::check(scan, &value, at, &format!("`{key}`"));
+    }
+    if seen.mxnet {
+        scan.format("mxnet-symbol");
+    }
+}
+
+fn event(seen: &mut Seen, e: &Event<'_>) {
+    match e {
+        Event::Text { key, value, at } => {
+            if template::is_template(value) && seen.templates.len() < 64 {
+                seen.templates.push(((*key).to_owned(), *at as u64, (*value).to_owned()));
+            } else if value.len() < 1 << 16
+                && let Some(p) = code::phrase(value)
+                && seen.findings.len() < 64
+                && is_code_like(value)
+            {
+                seen.findings.push((
+                    &rules::EMBEDDED_CODE,
+                    Suspicious,
+                    *at as u64,
+                    format!("`{key}` holds code ({p}…)"),
+                    value.chars().take(200).collect(),
+                ));
+            }
+            if *key == "__class__" || *key == "custom_pipeline" {
+                let _ = at;
+            }
+        }
+        Event::End { key, fields, at, .. } => {
+            let at = *at as u64;
+            if fields.iter().any(|(k, _)| k == "class_name") {
+                seen.keras = true;
+            }
+            if Event::text(fields, "op") == Some("Custom") {
+                seen.mxnet = true;
+                let kind = Event::text(fields, "op_type").unwrap_or_default().to_owned();
+                seen.findings.push((
+                    &rules::MXNET_CUSTOM,
+                    Suspicious,
+                    at,
+                    "a node runs a custom Python operator".into(),
+                    kind,
+                ));
+            }
+            if *key == "auto_map" {
+                for (class, target) in fields.iter() {
+                    if let Scalar::Text(target) = target {
+                        let remote = target.contains("--");
+                        let severity = if remote { Dangerous } else { Suspicious };
+                        let message = if remote {
+                            "names code of another repository, which is downloaded and run when the model is loaded"
+                        } else {
+                            "names Python code beside the model, which is run when the model is loaded with trust_remote_code"
+                        };
+                        seen.findings.push((
+                            &rules::REMOTE_CODE,
+                            severity,
+                            at,
+                            message.into(),
+                            format!("{class}: {target}"),
+                        ));
+                    }
+                }
+            }
+            for (k, v) in fields.iter() {
+                match (k.as_str(), v) {
+                    ("trust_remote_code", Scalar::Bool(true)) => {
+                        seen.findings.push((
+                            &rules::REMOTE_CODE,
+                            Suspicious,
+                            at,
+                            "asks the loader to trust remote code".into(),
+                            k.clone(),
+                        ));
+                    }
+                    ("custom_pipeline" | "custom_code" | "remote_code" | "custom_modules", Scalar::Text(t))
+                        if !t.is_empty() =>
+                    {
+                        seen.findings.push((
+                            &rules::REMOTE_CODE,
+                            Suspicious,
+                            at,
+                            "names code that a loader fetches and runs".into(),
+                            format!("{k}: {t}"),
+                        ));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Event::Duplicate { .. } => {}
+    }
+}
+
+/// Prose that mentions `eval(` is no code; a call with an argument that follows is.
+fn is_code_like(value: &str) -> bool {
+    value.contains("import ")
+        || value.contains("__import__(")
+        || value.contains("lambda ")
+        || value.contains("os.system(")
+        || value.contains("subprocess.")
+        || value.contains("exec(")
+}

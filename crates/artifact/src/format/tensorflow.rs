@@ -1,0 +1,294 @@
+//! TensorFlow SavedModel and GraphDef: operators that run Python or touch files, in the graph and in library functions.
+
+use std::collections::HashMap;
+
+use super::protobuf::{Message, Proto, Wire};
+use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
+use crate::rules;
+use crate::scan::{Job, Scan, printable};
+
+/// Operators that run Python, load libraries, or read, write or send by name.
+static DANGEROUS: &[&str] = &[
+    "PyFunc",
+    "PyFuncStateless",
+    "EagerPyFunc",
+    "ReadFile",
+    "WriteFile",
+    "ImmutableConst",
+    "DebugIdentity",
+    "DebugIdentityV2",
+    "DebugNanCount",
+    "DebugNumericSummary",
+    "DebugNumericSummaryV2",
+    "LoadAndRemapMatrix",
+    "IGFSDataset",
+    "DebugIdentityV3",
+    "DumpTensor",
+    "PrintV2File",
+    "SaveDataset",
+    "SaveDatasetV2",
+    "LoadDataset",
+    "SnapshotDataset",
+    "SnapshotDatasetV2",
+    "DatasetToTFRecord",
+    "ExperimentalDatasetToTFRecord",
+    "FileSystemSetConfiguration",
+    "WholeFileReader",
+    "WholeFileReaderV2",
+    "MatchingFiles",
+    "MatchingFilesDataset",
+    "Rpc",
+    "TryRpc",
+    "RegisterDataset",
+    "RegisterDatasetV2",
+    "DistributedSave",
+    "CreateSummaryFileWriter",
+    "CreateSummaryDbWriter",
+    "TextLineReader",
+    "TextLineReaderV2",
+    "TFRecordReader",
+    "TFRecordReaderV2",
+    "FixedLengthRecordReader",
+    "FixedLengthRecordReaderV2",
+    "LMDBReader",
+    "LMDBDataset",
+    "SqlDataset",
+    "ExperimentalSqlDataset",
+    "CSVDataset",
+    "CSVDatasetV2",
+    "TextLineDataset",
+    "TFRecordDataset",
+    "TFRecordDatasetV2",
+    "FixedLengthRecordDataset",
+    "FixedLengthRecordDatasetV2",
+    "BigQueryReader",
+    "KafkaDataset",
+    "LoadLibrary",
+    "CompositeTensorVariantFromFile",
+    "GeneratorDataset",
+    "RemoteCall",
+    "DecodeProtoV2",
+    "EncodeProto",
+];
+
+/// Operators of every saver: ordinary where the file name comes from outside the graph, not where it is a constant.
+static SAVERS: &[&str] =
+    &["MergeV2Checkpoints", "SaveV2", "Save", "SaveSlices", "RestoreV2", "Restore", "RestoreSlice", "ShardedFilename"];
+
+/// Operators among the savers that write.
+fn writes(op: &str) -> bool {
+    matches!(op, "MergeV2Checkpoints" | "SaveV2" | "Save" | "SaveSlices")
+}
+
+/// Nodes whose inputs are remembered for tracing file names.
+const TRACED_MAX: usize = 200_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Saved,
+    Meta,
+    Graph,
+    Library,
+    Function,
+    Node,
+}
+
+/// What the part is, if it is one of TensorFlow's.
+fn root_kind(job: &Job<'_>) -> Option<Kind> {
+    let mut proto = Proto::new(&job.source);
+    let (fields, whole) = proto.fields(proto.root(), 100_000);
+    if !whole || fields.is_empty() {
+        return None;
+    }
+    let saved = fields.iter().all(|f| matches!((f.number, f.value), (1, Wire::Varint(_)) | (2, Wire::Bytes(..))));
+    let messages: Vec<Message> = fields
+        .iter()
+        .filter_map(|f| match f.value {
+            Wire::Bytes(from, n) => Some(Message { from, to: from + n }),
+            _ => None,
+        })
+        .collect();
+    if saved && messages.iter().any(|m| is_meta(&mut proto, *m)) {
+        return Some(Kind::Saved);
+    }
+    let root = proto.root();
+    if is_meta(&mut proto, root) {
+        return Some(Kind::Meta);
+    }
+    is_graph(&mut proto, root).then_some(Kind::Graph)
+}
+
+fn is_meta(proto: &mut Proto<'_, '_>, m: Message) -> bool {
+    let (fields, whole) = proto.fields(m, 4096);
+    whole
+        && fields.iter().all(|f| (1..=7).contains(&f.number) && matches!(f.value, Wire::Bytes(..)))
+        && fields.iter().any(|f| match (f.number, f.value) {
+            (2, Wire::Bytes(from, n)) => is_graph(proto, Message { from, to: from + n }),
+            _ => false,
+        })
+}
+
+fn is_graph(proto: &mut Proto<'_, '_>, m: Message) -> bool {
+    let (fields, whole) = proto.fields(m, 200_000);
+    if !whole
+        || fields.is_empty()
+        || !fields
+            .iter()
+            .all(|f| matches!((f.number, f.value), (1 | 2 | 4 | 5, Wire::Bytes(..)) | (3, Wire::Varint(_))))
+    {
+        return false;
+    }
+    // The first node has a name and an operator.
+    fields.iter().filter(|f| f.number == 1).take(3).any(|f| match f.value {
+        Wire::Bytes(from, n) => {
+            let (node, whole) = proto.fields(Message { from, to: from + n }, 4096);
+            let text = |number: u32, proto: &mut Proto<'_, '_>| {
+                node.iter().find_map(|f| match f.value {
+                    Wire::Bytes(from, n) if f.number == number && (1..256).contains(&n) => {
+                        Some(proto.text(from, n, 256))
+                    }
+                    _ => None,
+                })
+            };
+            let op = text(2, proto);
+            whole
+                && text(1, proto).is_some()
+                && op.is_some_and(|o| o.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'>' | b'.')))
+        }
+        _ => false,
+    }) || fields.iter().all(|f| f.number == 2) && !fields.is_empty() && m.to - m.from > 16 && is_library(proto, &fields)
+}
+
+/// A graph without nodes of its own whose library holds functions.
+fn is_library(proto: &mut Proto<'_, '_>, fields: &[super::protobuf::Field]) -> bool {
+    fields.iter().any(|f| match f.value {
+        Wire::Bytes(from, n) => {
+            let (inner, whole) = proto.fields(Message { from, to: from + n }, 4096);
+            whole
+                && !inner.is_empty()
+                && inner.iter().all(|f| matches!(f.number, 1..=3) && matches!(f.value, Wire::Bytes(..)))
+        }
+        _ => false,
+    })
+}
+
+/// Scans the part if it is TensorFlow's; false when it is not.
+pub(crate) fn scan_tensorflow(scan: &mut Scan<'_, '_>, job: &Job<'_>) -> bool {
+    let Some(kind) = root_kind(job) else { return false };
+    scan.format(match kind {
+        Kind::Saved => "tf-savedmodel",
+        Kind::Meta => "tf-metagraph",
+        _ => "tf-graphdef",
+    });
+    let mut proto = Proto::new(&job.source);
+    let mut stack = vec![(kind, proto.root(), 0u32)];
+    let mut scope = 0u32;
+    let mut nodes: HashMap<(u32, String), (String, Vec<String>)> = HashMap::new();
+    let mut savers: Vec<(u32, String, String, u64)> = Vec::new();
+    while let Some((kind, message, inside)) = stack.pop() {
+        let mut at = message.from;
+        let mut node = (String::new(), String::new(), Vec::new());
+        while let Some(field) = proto.next(&mut at, message) {
+            if !scan.budget.work(1) {
+                scan.incomplete("the work budget is spent in a TensorFlow graph");
+                return true;
+            }
+            let Some(field) = field else {
+                scan.find(&rules::LAYOUT, Review, at, "a message of the model is damaged", String::new(), &[]);
+                break;
+            };
+            let Wire::Bytes(from, n) = field.value else { continue };
+            let inner = Message { from, to: from + n };
+            match (kind, field.number) {
+                (Kind::Saved, 2) => stack.push((Kind::Meta, inner, inside)),
+                (Kind::Meta, 2) => stack.push((Kind::Graph, inner, inside)),
+                (Kind::Graph, 1) => stack.push((Kind::Node, inner, inside)),
+                (Kind::Graph, 2) => stack.push((Kind::Library, inner, inside)),
+                (Kind::Library, 1) => {
+                    scope += 1;
+                    stack.push((Kind::Function, inner, scope));
+                }
+                (Kind::Function, 3) => stack.push((Kind::Node, inner, inside)),
+                (Kind::Node, 1) => node.0 = proto.text(from, n, 512),
+                (Kind::Node, 2) => node.1 = proto.text(from, n, 256),
+                (Kind::Node, 3) if node.2.len() < 64 => node.2.push(proto.text(from, n, 512)),
+                _ => {}
+            }
+        }
+        if kind != Kind::Node {
+            continue;
+        }
+        let (name, op, inputs) = node;
+        if DANGEROUS.contains(&op.as_str()) {
+            scan.find(
+                &rules::TF_OPERATOR,
+                Dangerous,
+                message.from,
+                "an operator runs Python, or reads, writes or sends by name",
+                printable(&format!("{op} ({name})")),
+                &[],
+            );
+        } else if op == "PrintV2" && proto.text(message.from, message.to - message.from, 64 << 10).contains("file://") {
+            let evidence = printable(&format!("{op} ({name})"));
+            scan.find(&rules::TF_OPERATOR, Dangerous, message.from, "an operator prints into a file", evidence, &[]);
+        } else if SAVERS.contains(&op.as_str()) {
+            if savers.len() < 4096 {
+                savers.push((inside, name.clone(), op.clone(), message.from));
+            }
+        } else if op.contains('>') {
+            scan.find(
+                &rules::TF_CUSTOM,
+                Review,
+                message.from,
+                "an operator comes from a library that has to be loaded",
+                printable(&format!("{op} ({name})")),
+                &[],
+            );
+        }
+        if nodes.len() < TRACED_MAX {
+            nodes.insert((inside, name), (op, inputs));
+        }
+    }
+    for (inside, name, op, at) in savers {
+        if !matches!(op.as_str(), "ShardedFilename") && !fed_from_outside(&nodes, inside, &name) {
+            let (severity, message) = if writes(&op) {
+                (Dangerous, "an operator writes to files whose names are constants of the graph")
+            } else {
+                (Suspicious, "an operator reads files whose names are constants of the graph")
+            };
+            scan.find(&rules::TF_OPERATOR, severity, at, message, printable(&format!("{op} ({name})")), &[]);
+        }
+    }
+    true
+}
+
+/// True when some input of the node comes from a placeholder or an argument of its function.
+fn fed_from_outside(nodes: &HashMap<(u32, String), (String, Vec<String>)>, inside: u32, name: &str) -> bool {
+    let mut open = vec![name.to_owned()];
+    let mut seen = std::collections::HashSet::new();
+    while let Some(n) = open.pop() {
+        if seen.len() > 4096 {
+            return false;
+        }
+        if !seen.insert(n.clone()) {
+            continue;
+        }
+        let Some((op, inputs)) = nodes.get(&(inside, n)) else {
+            // Not a node of this scope: an argument, unless the graph has no arguments at all.
+            if inside > 0 {
+                return true;
+            }
+            continue;
+        };
+        if op.starts_with("Placeholder") || op == "_Arg" {
+            return true;
+        }
+        open.extend(inputs.iter().map(|i| i.trim_start_matches('^').split(':').next().unwrap_or(i).to_owned()));
+    }
+    false
+}
+
+/// True for operators that are dangerous by themselves.
+pub(crate) fn is_dangerous(op: &str) -> bool {
+    DANGEROUS.contains(&op)
+}

@@ -1,0 +1,10 @@
+//! The scanner from outside: fixtures are assembled here or written as hex, never loadable files in the repository.
+
+#![expect(clippy::print_stderr, reason = "a test that is left out says so")]
+
+mod assemble;
+mod containers;
+mod differential;
+mod formats;
+mod limits;
+mod pickles;

@@ -1,0 +1,176 @@
+//! Model files: what can they do when they are loaded?
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use casemate_artifact::{ArtifactSeverity, FileReport, ScanConfig, ScanDocument, TreeNode, scan_path};
+use casemate_finding::{CheckResult, Outcome};
+use casemate_report::{Document, NotScanned, SarifLimits, Subject, printable, to_sarif, to_table};
+
+use super::walk::files_under;
+use crate::cli::{Global, ScanArgs};
+use crate::exit::Exit;
+use crate::failure::Done;
+use crate::output::{self, Format};
+use crate::progress;
+
+pub(super) fn run(global: &Global, args: &ScanArgs) -> Done {
+    let (files, unread) = files_under(&args.paths)?;
+    let mut reports = scan_all(&files);
+    reports.extend(unread.into_iter().map(|(path, why)| unreadable(&path, &why)));
+    reports.sort_by(|a, b| a.path.cmp(&b.path));
+    let exit = exit_of(&reports, args.incomplete_exit);
+    match global.format {
+        Format::Json => output::json(&ScanDocument { files: reports }),
+        Format::Sarif => {
+            output::line(to_sarif(&document(&reports), &SarifLimits::default()).trim_end());
+        }
+        Format::Human => print(&reports, args.tree),
+    }
+    Ok(exit)
+}
+
+/// Scans on every core; the order of the answers is the order of the files.
+fn scan_all(files: &[PathBuf]) -> Vec<FileReport> {
+    let total: u64 = files.iter().filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum();
+    let bar = progress::bar(total, "scanning");
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<(usize, FileReport)>> = Mutex::new(Vec::with_capacity(files.len()));
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(files.len().max(1));
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                let config = ScanConfig::default();
+                while let Some((index, path)) = take(files, &next) {
+                    let report = scan_path(path, &config).unwrap_or_else(|e| unreadable(path, &e.to_string()));
+                    bar.inc(report.size_bytes);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push((index, report));
+                }
+            });
+        }
+    });
+    bar.finish_and_clear();
+    let mut reports = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    reports.sort_by_key(|(index, _)| *index);
+    reports.into_iter().map(|(_, report)| report).collect()
+}
+
+fn take<'a>(files: &'a [PathBuf], next: &AtomicUsize) -> Option<(usize, &'a Path)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    files.get(index).map(|path| (index, path.as_path()))
+}
+
+/// A file that could not be opened: not clean, and said to be.
+fn unreadable(path: &Path, why: &str) -> FileReport {
+    FileReport {
+        path: path.display().to_string(),
+        sha256: String::new(),
+        format: "unreadable".into(),
+        severity: ArtifactSeverity::Data,
+        complete: false,
+        tampered: false,
+        findings: Vec::new(),
+        incomplete_reasons: vec![why.to_owned()],
+        tree: Vec::new(),
+        size_bytes: 0,
+    }
+}
+
+fn exit_of(reports: &[FileReport], incomplete_exit: bool) -> Exit {
+    if reports.iter().any(FileReport::is_blocked) {
+        Exit::Blocked
+    } else if incomplete_exit && reports.iter().any(|r| !r.complete) {
+        Exit::Incomplete
+    } else {
+        Exit::Ok
+    }
+}
+
+fn as_check(report: &FileReport) -> CheckResult {
+    let outcome = if report.is_blocked() {
+        Outcome::Block
+    } else if !report.complete {
+        Outcome::NotScanned
+    } else if report.severity == ArtifactSeverity::Review {
+        Outcome::Warn
+    } else {
+        Outcome::Pass
+    };
+    CheckResult {
+        check: "model-artifact".into(),
+        subject: report.path.clone(),
+        outcome,
+        reason: summary(report),
+        findings: report.to_findings(),
+    }
+}
+
+fn summary(report: &FileReport) -> String {
+    let tampered = if report.tampered { ", structure tampered with" } else { "" };
+    let complete =
+        if report.complete { String::new() } else { format!(", incomplete: {}", report.incomplete_reasons.join("; ")) };
+    format!("{}{tampered}{complete}", report.severity)
+}
+
+/// The folder of reports as every writer reads it.
+fn document(reports: &[FileReport]) -> Document {
+    let mut document = Document::new("scan, models", env!("CARGO_PKG_VERSION"), reports.iter().map(as_check).collect());
+    document.subjects = reports
+        .iter()
+        .map(|r| Subject {
+            name: r.path.clone(),
+            sha256: (!r.sha256.is_empty()).then(|| r.sha256.clone()),
+            size_bytes: r.size_bytes,
+            format: r.format.clone(),
+        })
+        .collect();
+    for report in reports {
+        let reasons = report.incomplete_reasons.iter();
+        document.not_scanned.extend(reasons.map(|r| NotScanned { path: report.path.clone(), reason: r.clone() }));
+    }
+    document
+}
+
+fn print(reports: &[FileReport], tree: bool) {
+    let noteworthy: Vec<FileReport> = reports.iter().filter(|r| !r.is_clean()).cloned().collect();
+    if !noteworthy.is_empty() {
+        output::line(to_table(&document(&noteworthy), &output::style()).trim_end());
+    }
+    if tree {
+        for report in reports {
+            output::line(printable(&report.path));
+            for (index, node) in report.tree.iter().enumerate() {
+                output::line(format!("{}{}", "  ".repeat(depth_of(&report.tree, index) + 1), node_line(node)));
+            }
+        }
+    }
+    let blocked = reports.iter().filter(|r| r.is_blocked()).count();
+    let review = reports.iter().filter(|r| !r.is_blocked() && r.severity == ArtifactSeverity::Review).count();
+    let incomplete = reports.iter().filter(|r| !r.is_blocked() && !r.complete).count();
+    let clean = reports.iter().filter(|r| r.is_clean()).count();
+    output::line(format!(
+        "{} files: {blocked} blocked, {review} to review, {incomplete} not read to the end, {clean} clean",
+        reports.len()
+    ));
+    if blocked > 0 {
+        output::line("Do not load the blocked files: ask for safetensors, or for the code that made them.");
+    }
+}
+
+fn depth_of(tree: &[TreeNode], index: usize) -> usize {
+    let (mut depth, mut at) = (0, index);
+    while let Some(parent) = tree.get(at).and_then(|n| n.parent) {
+        depth += 1;
+        at = parent;
+        if depth > tree.len() {
+            break;
+        }
+    }
+    depth
+}
+
+fn node_line(node: &TreeNode) -> String {
+    let name = if node.member.is_empty() { "." } else { &node.member };
+    format!("{}  {}  {} bytes  {}", printable(name), node.format, node.size_bytes, node.severity)
+}

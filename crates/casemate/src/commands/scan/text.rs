@@ -1,0 +1,114 @@
+//! Files, tables, documents, archives and git history, for personal data and secrets (and models with them).
+
+use std::path::Path;
+
+use casemate_detect::Key;
+use casemate_finding::Outcome;
+use casemate_report::{Document, SarifLimits, to_json, to_sarif, to_table};
+use casemate_sweep::{Baseline, Kinds, Progress, ScanPlan, SweepError, Target};
+
+use crate::cli::{Global, Kind, ScanArgs};
+use crate::config::{self, Config, SecretFiles, random};
+use crate::exit::Exit;
+use crate::failure::{Done, Failure};
+use crate::output::{self, Format};
+use crate::progress;
+
+pub(super) fn run(global: &Global, args: &ScanArgs) -> Done {
+    let key = fingerprint_key(global, args)?;
+    let plan = plan(args, &key)?;
+    let bar = progress::bar(0, "scanning");
+    let mut seen = |p: &Progress| {
+        bar.set_length(p.bytes_total);
+        bar.set_position(p.bytes_done);
+    };
+    let report = casemate_sweep::run(&plan, &mut seen).map_err(|e| refused(&e))?;
+    bar.finish_and_clear();
+    if let Some(path) = &args.write_baseline {
+        let baseline = Baseline::new(&key.name, report.open()).render();
+        std::fs::write(path, baseline)
+            .map_err(|e| Failure::usage("cannot write the baseline", e.to_string()).at(path.display().to_string()))?;
+        progress::say(&format!(
+            "Wrote {} findings to {}; they are known from now on.",
+            report.open().count(),
+            path.display()
+        ));
+    }
+    let document = report.document(&plan, env!("CARGO_PKG_VERSION"));
+    match global.format {
+        Format::Json => output::line(to_json(&document).trim_end()),
+        Format::Sarif => output::line(to_sarif(&document, &SarifLimits::default()).trim_end()),
+        Format::Human => output::line(to_table(&document, &output::style()).trim_end()),
+    }
+    let written = args.write_baseline.is_some();
+    Ok(if written { Exit::Ok } else { exit_of(&document, args.incomplete_exit) })
+}
+
+fn exit_of(document: &Document, incomplete_exit: bool) -> Exit {
+    if document.checks.iter().any(|c| c.outcome == Outcome::Block) {
+        Exit::Blocked
+    } else if document.checks.iter().any(|c| c.outcome == Outcome::Error) {
+        Exit::Internal
+    } else if incomplete_exit && !document.not_scanned.is_empty() {
+        Exit::Incomplete
+    } else {
+        Exit::Ok
+    }
+}
+
+fn plan(args: &ScanArgs, key: &NamedKey) -> Result<ScanPlan, Failure> {
+    let wants = |kind| args.kinds.contains(&kind);
+    let kinds = Kinds { pii: wants(Kind::Pii), secrets: wants(Kind::Secrets), models: wants(Kind::Models) };
+    let mut targets: Vec<Target> = args.paths.iter().cloned().map(Target::Path).collect();
+    if args.history {
+        targets.extend(args.paths.iter().cloned().map(Target::GitHistory));
+    }
+    let mut plan = ScanPlan::new(targets, kinds, Key::new(key.bytes));
+    plan.respect_ignore = !args.no_ignore;
+    if let Some(path) = &args.baseline {
+        plan.baseline = Some(baseline(path, &key.name)?);
+    }
+    Ok(plan)
+}
+
+fn baseline(path: &Path, key: &str) -> Result<Baseline, Failure> {
+    let refuse = |why: String| Failure::usage("cannot use the baseline", why).at(path.display().to_string());
+    let text = std::fs::read_to_string(path).map_err(|e| refuse(e.to_string()))?;
+    Baseline::parse(&text, key)
+        .map_err(|e| refuse(e.to_string()).remedy("pass the same --fingerprint-key as when it was written"))
+}
+
+fn refused(error: &SweepError) -> Failure {
+    Failure::usage("cannot scan", error.to_string())
+}
+
+/// A fingerprint key and a name for it that gives nothing away.
+struct NamedKey {
+    bytes: [u8; 32],
+    name: String,
+}
+
+/// The key of the fingerprints: a file that is named, the installation's own with a configuration, else one for this run
+/// alone, with which a baseline would be worthless.
+fn fingerprint_key(global: &Global, args: &ScanArgs) -> Result<NamedKey, Failure> {
+    let bytes = if let Some(path) = &args.fingerprint_key {
+        let dir = path.parent().unwrap_or(Path::new(""));
+        let name = path
+            .file_name()
+            .and_then(|n| n.to_str())
+            .ok_or_else(|| Failure::usage("cannot use --fingerprint-key", "not a file name"))?;
+        *SecretFiles::in_folder(dir).bytes32(name)?.expose()
+    } else if global.config.is_some() {
+        let config: Config = config::or_default(global.config.as_deref())?;
+        *SecretFiles::under(&config.data_dir).bytes32("fingerprint-key")?.expose()
+    } else if args.baseline.is_some() || args.write_baseline.is_some() {
+        return Err(Failure::usage("cannot use a baseline", "its fingerprints need a key that stays the same")
+            .remedy("add --fingerprint-key FILE (made if it is not there; keep it with the repository's secrets)"));
+    } else {
+        let mut bytes = [0; 32];
+        random(&mut bytes).map_err(|e| Failure::internal("cannot make a fingerprint key", e))?;
+        bytes
+    };
+    let name = casemate_detect::fingerprint(&Key::new(bytes), "key-name", "fingerprint-key").0;
+    Ok(NamedKey { bytes, name })
+}

@@ -1,0 +1,252 @@
+//! From the configuration to running posts: secrets are fetched, settings checked, listeners started.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use casemate_console::{
+    Console, ConsoleSettings, Extras, IssuedKey, KeyIssuer, KeyRequest, RunningConsole, TierLimits,
+};
+use casemate_finding::{Secret, UnixMs};
+use casemate_gateway::config::{SecretSource, TierConfig};
+use casemate_gateway::key::RANDOM_BYTES;
+use casemate_gateway::{Gateway, NewKey, ResolvedSecrets, RunningGateway, issue_key};
+use casemate_respond::config::SecretReader;
+use casemate_respond::{Respond, RunningRespond};
+use casemate_store::Store;
+use casemate_store::clock::Clock;
+
+use crate::config::{Config, SecretFiles, random};
+use crate::failure::Failure;
+use crate::playbooks;
+
+/// Where the key digests' pepper is among the secrets.
+const PEPPER: &str = "gateway.pepper";
+
+/// A configuration with its file's folder, against which relative paths in it are read.
+pub(crate) struct Wiring<'a> {
+    config: &'a Config,
+    base: PathBuf,
+}
+
+impl<'a> Wiring<'a> {
+    /// `file` is where the configuration was read from, if it was.
+    pub(crate) fn new(config: &'a Config, file: Option<&Path>) -> Self {
+        let base = file.and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
+        Self { config, base }
+    }
+
+    /// The gateway's settings.
+    pub(crate) fn gateway(&self) -> Result<casemate_gateway::Settings, Vec<Failure>> {
+        let written = &self.config.gateway;
+        let (mut secrets, mut problems) = (ResolvedSecrets::new(), Vec::new());
+        for (place, source) in written.secret_sources() {
+            match self.secret(source) {
+                Ok(secret) => drop(secrets.insert(place, secret)),
+                Err(why) => problems.push(problem(&place, why)),
+            }
+        }
+        if !secrets.contains_key(PEPPER) {
+            match self.pepper() {
+                Ok(pepper) => drop(secrets.insert(PEPPER.into(), pepper)),
+                Err(failure) => problems.push(failure),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        casemate_gateway::compile(written, &secrets)
+            .map_err(|all| all.into_iter().map(|p| problem(&p.path, p.why).remedy(p.remedy)).collect())
+    }
+
+    /// The pepper under which key digests are made: the configured one, or one made at the first start.
+    pub(crate) fn pepper(&self) -> Result<Secret<String>, Failure> {
+        if let Some(source) = &self.config.gateway.pepper {
+            return self.secret(source).map_err(|why| problem(PEPPER, why));
+        }
+        let bytes = SecretFiles::under(&self.config.data_dir).bytes32("key-pepper")?;
+        Ok(Secret::new(bytes.expose().iter().map(|b| format!("{b:02x}")).collect()))
+    }
+
+    /// The response engine's settings.
+    pub(crate) fn respond(&self) -> Result<casemate_respond::config::Settings, Vec<Failure>> {
+        let reader = SecretReader { env: &environment, base: &self.base };
+        let mut written = self.config.respond.clone();
+        written.data_dir = self.config.data_dir.clone();
+        written
+            .validate(&reader)
+            .map_err(|all| all.into_iter().map(|p| problem(&format!("respond.{}", p.place), p.why)).collect())
+    }
+
+    /// The console's settings.
+    pub(crate) fn console(&self) -> Result<ConsoleSettings, Vec<Failure>> {
+        self.config.console.settings().map_err(|e| vec![problem("console", e.to_string())])
+    }
+
+    fn secret(&self, source: &SecretSource) -> Result<Secret<String>, String> {
+        let text = match (&source.env, &source.file) {
+            (Some(name), None) => environment(name).ok_or_else(|| format!("environment variable {name} is not set"))?,
+            (None, Some(path)) => {
+                let path = self.base.join(path);
+                std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?
+            }
+            _ => return Err("name exactly one of `env` and `file`".into()),
+        };
+        match text.lines().next().map(str::trim) {
+            Some(line) if !line.is_empty() => Ok(Secret::new(line.to_owned())),
+            _ => Err("is empty".into()),
+        }
+    }
+
+    /// What the console needs beside the store.
+    pub(crate) fn console_extras(&self) -> Result<Extras, Failure> {
+        let pepper = self.pepper()?;
+        let tiers = self.config.gateway.tiers.iter().map(|(name, t)| TierLimits {
+            name: name.clone(),
+            requests_per_min: t.requests_per_min,
+            tokens_per_min: t.tokens_per_min,
+            concurrent: t.concurrency,
+        });
+        let mut tiers: Vec<_> = tiers.collect();
+        if tiers.is_empty() {
+            let t = TierConfig::default();
+            tiers.push(TierLimits {
+                name: "default".into(),
+                requests_per_min: t.requests_per_min,
+                tokens_per_min: t.tokens_per_min,
+                concurrent: t.concurrency,
+            });
+        }
+        Ok(Extras {
+            key_issuer: Some(Arc::new(Issuer { pepper })),
+            tiers: tiers.into(),
+            playbooks: playbooks::sources(&playbooks::library(self.config.respond.playbooks.as_deref())?).into(),
+            version: env!("CARGO_PKG_VERSION"),
+            ..Extras::default()
+        })
+    }
+}
+
+/// Makes API keys in the gateway's scheme.
+pub(crate) struct Issuer {
+    pub(crate) pepper: Secret<String>,
+}
+
+impl Issuer {
+    /// A new key, not stored.
+    pub(crate) fn make(&self, new: NewKey, now: UnixMs) -> Result<IssuedKey, String> {
+        let mut bytes = [0_u8; RANDOM_BYTES];
+        random(&mut bytes)?;
+        let (key, row) = issue_key(&bytes, self.pepper.expose().as_bytes(), new, now);
+        Ok(IssuedKey { row, key })
+    }
+}
+
+impl KeyIssuer for Issuer {
+    fn issue(&self, request: &KeyRequest, now: UnixMs) -> Result<IssuedKey, String> {
+        let mut new = NewKey::new(request.tenant.clone(), &request.tier, &request.name);
+        new.expires_at = request.expires_at;
+        self.make(new, now)
+    }
+}
+
+/// One thing that is wrong with the configuration.
+fn problem(place: &str, why: String) -> Failure {
+    Failure::usage("cannot use the configuration", why).at(place)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the binary is the one that reads the environment")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The posts that run in this process.
+#[derive(Default)]
+pub(crate) struct Posts {
+    pub(crate) gateway: Option<RunningGateway>,
+    pub(crate) respond: Option<RunningRespond>,
+    pub(crate) console: Option<RunningConsole>,
+}
+
+impl Posts {
+    /// Starts the gateway.
+    pub(crate) async fn start_gateway(&mut self, wiring: &Wiring<'_>, store: &Arc<dyn Store>) -> Result<(), Failure> {
+        let settings = wiring.gateway().map_err(first)?;
+        let control = tokio::runtime::Handle::current();
+        let running = Gateway::start(settings, Arc::clone(store), Clock::system(), &control).await;
+        self.gateway = Some(running.map_err(|e| cannot_start("gateway", &e))?);
+        Ok(())
+    }
+
+    /// Starts the response engine.
+    pub(crate) async fn start_respond(&mut self, wiring: &Wiring<'_>, store: &Arc<dyn Store>) -> Result<(), Failure> {
+        let settings = wiring.respond().map_err(first)?;
+        let library = playbooks::library(settings.playbooks.as_deref())?;
+        let running = Respond::start_with(settings, library, Arc::clone(store), Clock::system()).await;
+        self.respond = Some(running.map_err(|e| cannot_start("response engine", &e))?);
+        Ok(())
+    }
+
+    /// Starts the console.
+    pub(crate) async fn start_console(&mut self, wiring: &Wiring<'_>, store: &Arc<dyn Store>) -> Result<(), Failure> {
+        let settings = wiring.console().map_err(first)?;
+        let extras = wiring.console_extras()?;
+        let running = Console::start(settings, Arc::clone(store), Clock::system(), extras).await;
+        self.console = Some(running.map_err(|e| cannot_start("console", &e))?);
+        Ok(())
+    }
+
+    /// One line for each post that runs.
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(gateway) = &self.gateway {
+            lines.push(format!("gateway  http://{}/v1", gateway.addr()));
+        }
+        if let Some(respond) = &self.respond {
+            lines.push(format!("respond  http://{}/api/v1/alerts/SOURCE", respond.addr));
+        }
+        if let Some(console) = &self.console {
+            lines.push(format!("console  {}", console.url()));
+        }
+        lines
+    }
+
+    /// Starts all three. The console comes last, so that what it shows is there.
+    pub(crate) async fn start_all(&mut self, wiring: &Wiring<'_>, store: &Arc<dyn Store>) -> Result<(), Failure> {
+        self.start_gateway(wiring, store).await?;
+        self.start_respond(wiring, store).await?;
+        self.start_console(wiring, store).await
+    }
+
+    /// Where gateway, response and console listen.
+    pub(crate) fn listeners(&self) -> Result<(SocketAddr, SocketAddr, SocketAddr), Failure> {
+        match (&self.gateway, &self.respond, &self.console) {
+            (Some(g), Some(r), Some(c)) => Ok((g.addr(), r.addr, c.addr)),
+            _ => Err(Failure::internal("cannot set the stage", "a post does not run")),
+        }
+    }
+
+    /// Ends all of them: no new work, what is under way may end.
+    pub(crate) async fn stop(self) {
+        if let Some(gateway) = self.gateway {
+            gateway.shutdown().await;
+        }
+        if let Some(respond) = self.respond {
+            respond.shutdown().await;
+        }
+        if let Some(console) = self.console {
+            console.stop().await;
+        }
+    }
+}
+
+fn cannot_start(post: &str, why: &dyn std::fmt::Display) -> Failure {
+    Failure::usage(format!("cannot start the {post}"), why.to_string())
+}
+
+/// The first of several problems; `casemate check` shows them all.
+fn first(mut all: Vec<Failure>) -> Failure {
+    let more = all.len() - 1;
+    let failure = all.swap_remove(0);
+    if more == 0 { failure } else { failure.remedy(format!("`casemate check` shows this and {more} more")) }
+}

@@ -1,0 +1,126 @@
+//! Commands with their output, exit codes and errors.
+
+use serde_json::Value;
+
+use crate::process::{run, stderr, stdout};
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+#[test]
+fn a_broken_configuration_is_placed_and_the_nearest_key_named() {
+    let dir = folder();
+    std::fs::write(dir.path().join("c.yaml"), "gateway:\n  listen: 127.0.0.1:0\n  upstream: []\n").expect("writes");
+    let output = run(dir.path(), &["check", "--config", "c.yaml"]);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    for part in ["c.yaml, line 3, column 3", "unknown key `upstream`", "did you mean `upstreams`?"] {
+        assert!(said.contains(part), "{part} is not in:\n{said}");
+    }
+    let output = run(dir.path(), &["check", "--config", "c.yaml", "--format", "json"]);
+    let error: Value = serde_json::from_slice(&output.stderr).expect("JSON");
+    assert!(error["error"]["where"].as_str().is_some_and(|w| w.contains("line 3")), "{error}");
+}
+
+#[test]
+fn init_writes_what_check_accepts_and_does_not_overwrite() {
+    let dir = folder();
+    assert_eq!(run(dir.path(), &["init"]).status.code(), Some(0));
+    let output = run(dir.path(), &["check", "--config", "casemate.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+    let output = run(dir.path(), &["init"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("--force"), "{}", stderr(&output));
+}
+
+#[test]
+fn keys_are_shown_once_listed_without_and_revoked() {
+    let dir = folder();
+    let made = run(dir.path(), &["key", "create", "--name", "svc", "--format", "json"]);
+    let made: Value = serde_json::from_slice(&made.stdout).expect("JSON");
+    let (id, key) = (made["id"].as_str().expect("id"), made["key"].as_str().expect("key"));
+    assert!(key.starts_with(&format!("cm_{id}_")), "{key}");
+    let listed = stdout(&run(dir.path(), &["key", "list", "--format", "json"]));
+    assert!(listed.contains(id) && !listed.contains(key) && !listed.contains("digest"), "{listed}");
+    assert_eq!(run(dir.path(), &["key", "revoke", id]).status.code(), Some(0));
+    let listed: Value =
+        serde_json::from_str(&stdout(&run(dir.path(), &["key", "list", "--format", "json"]))).expect("JSON");
+    assert_eq!(listed["keys"][0]["live"], false);
+    assert_eq!(run(dir.path(), &["key", "revoke", "nobody"]).status.code(), Some(2));
+    assert_eq!(run(dir.path(), &["audit", "verify"]).status.code(), Some(0));
+}
+
+#[test]
+fn the_gate_blocks_a_hostile_pickle_and_lets_a_harmless_csv_pass() {
+    let dir = folder();
+    // PROTO 2, GLOBAL 'os system', 'true', TUPLE1, REDUCE, STOP: assembled here, so that no loadable file is kept.
+    let mut pickle = vec![0x80, 2, b'c'];
+    pickle.extend_from_slice(b"os\nsystem\nX\x04\0\0\0true\x85R.");
+    std::fs::write(dir.path().join("m.pkl"), &pickle).expect("writes");
+    std::fs::write(dir.path().join("d.csv"), "a,b\n1,2\n3,4\n").expect("writes");
+    let output = run(dir.path(), &["gate", "run", "m.pkl", "--stage", "deploy", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(20), "{}{}", stdout(&output), stderr(&output));
+    let verdict: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(verdict["outcome"], "block", "{verdict:#}");
+    let sarif = run(dir.path(), &["gate", "run", "m.pkl", "--stage", "deploy", "--format", "sarif"]);
+    let sarif: Value = serde_json::from_slice(&sarif.stdout).expect("JSON");
+    assert_eq!(sarif["version"], "2.1.0");
+    let output = run(dir.path(), &["gate", "run", "d.csv", "--stage", "ingest"]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+    let output = run(dir.path(), &["gate", "run", "nowhere.pkl", "--stage", "deploy"]);
+    assert_ne!(output.status.code(), Some(0), "what is not there is not clean: {}", stdout(&output));
+}
+
+#[test]
+fn scan_keeps_its_contract() {
+    let dir = folder();
+    std::fs::write(dir.path().join("m.pkl"), b"\x80\x02cos\nsystem\nX\x04\0\0\0true\x85R.").expect("writes");
+    let output = run(dir.path(), &["scan", "m.pkl", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(20));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let file = &report["files"][0];
+    assert_eq!((file["severity"].as_str(), file["complete"].as_bool()), (Some("dangerous"), Some(true)), "{file:#}");
+    assert!(file["findings"][0]["offset"].is_u64() && file["sha256"].as_str().is_some_and(|d| d.len() == 64));
+}
+
+#[test]
+fn detect_answers_line_by_line_in_characters() {
+    let dir = folder();
+    let lines =
+        "{\"id\": 7, \"text\": \"Grüße an anna@firma.de\"}\nnot json\n{\"id\": \"b\", \"text\": \"nothing here\"}\n";
+    std::fs::write(dir.path().join("in.jsonl"), lines).expect("writes");
+    let output = run(dir.path(), &["detect", "in.jsonl"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let answers: Vec<Value> = stdout(&output).lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    assert_eq!(answers.len(), 3);
+    let found = &answers[0]["findings"][0];
+    assert_eq!(
+        (found["label"].as_str(), found["start"].as_u64(), found["end"].as_u64()),
+        (Some("EMAIL_ADDRESS"), Some(9), Some(22))
+    );
+    assert!(answers[1]["not_scanned"].is_string(), "{}", answers[1]);
+    assert_eq!(answers[2]["findings"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
+fn a_port_in_use_is_named_with_what_to_change() {
+    let dir = folder();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("binds");
+    let port = taken.local_addr().expect("address").port();
+    std::fs::write(dir.path().join("c.yaml"), format!("respond:\n  listen: 127.0.0.1:{port}\n")).expect("writes");
+    let output = run(dir.path(), &["respond", "--config", "c.yaml"]);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains(&port.to_string()) && said.contains("respond.listen"), "{said}");
+}
+
+#[test]
+fn usage_errors_are_exit_2_and_help_is_0() {
+    let dir = folder();
+    assert_eq!(run(dir.path(), &["no-such-command"]).status.code(), Some(2));
+    assert_eq!(run(dir.path(), &["gate", "run", "--stage", "deploy"]).status.code(), Some(2));
+    assert_eq!(run(dir.path(), &["--help"]).status.code(), Some(0));
+    assert_eq!(run(dir.path(), &["rules", "list", "--format", "json"]).status.code(), Some(0));
+    assert_eq!(run(dir.path(), &["rules", "test"]).status.code(), Some(0));
+}

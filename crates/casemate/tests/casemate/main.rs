@@ -1,0 +1,7 @@
+//! Whole-command tests: the program as a person or a pipeline runs it.
+
+mod commands;
+mod demonstration;
+mod kill;
+mod process;
+mod stub;

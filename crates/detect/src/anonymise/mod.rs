@@ -1,0 +1,10 @@
+//! Anonymisation: what stands in a text instead of what was found, and how it comes back.
+
+mod operator;
+mod restore;
+mod token;
+mod vault;
+
+pub use operator::{Operator, Operators};
+pub use restore::restore;
+pub use vault::{Anonymiser, Vault, VaultError};
