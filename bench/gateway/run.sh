@@ -32,7 +32,9 @@ done
 mkfifo "$work/in.t0"
 "$PEERS" bench/gateway/serve_tensorzero.py "$stub" <"$work/in.t0" >"$work/t0" 2>"$work/t0.log" & pid=$!; pids="$pids $pid"
 exec 3>"$work/in.t0"
-base=$(line "$work/t0")
+# It writes its log to standard output as well.
+for _ in $(seq 600); do grep -q '^http' "$work/t0" && break; sleep 0.1; done
+base=$(grep -m 1 '^http' "$work/t0")
 echo "tensorzero $("$bin/load" run "${base%/}/chat/completions" unused $pid "$((requests / 4))" "$clients" tensorzero::model_name::bench)"
 exec 3>&-
 kill $pid 2>/dev/null || true

@@ -71,19 +71,17 @@ impl Walk<'_> {
         if carrier.form == Form::Url && fetched && !self.private_ok && !is_public_url(&text) {
             self.note(carrier, Check::PrivateUrl, Action::Block, "private address", 1.0);
         }
-        self.scan(carrier, &text);
-        self.assess(carrier, &text);
+        // The classifiers read what the model will read: a credential that is replaced looks like encoded text to them.
+        let changed = self.scan(carrier, &text);
+        self.assess(carrier, changed.as_deref().unwrap_or(&text));
         if self.checks.canary != Action::Off && self.engines.has_canary(&text) {
             self.note(carrier, Check::Canary, self.checks.canary, "canary", 1.0);
         }
     }
 
-    fn scan(&mut self, carrier: &Carrier<'_>, text: &str) {
-        let Some(options) = &self.options else { return };
-        let found = self.engines.scan(text, options);
-        if found.is_empty() {
-            return;
-        }
+    /// The text with what is replaced, if anything is.
+    fn scan(&mut self, carrier: &Carrier<'_>, text: &str) -> Option<String> {
+        let found = self.engines.scan(text, self.options.as_ref()?);
         let mut changed = String::new();
         let mut from = 0;
         for m in &found {
@@ -95,10 +93,12 @@ impl Walk<'_> {
                 from = m.span.end;
             }
         }
-        if from > 0 {
-            changed.push_str(&text[from..]);
-            self.verdict.edits.set_text(carrier.value, &changed);
+        if from == 0 {
+            return None;
         }
+        changed.push_str(&text[from..]);
+        self.verdict.edits.set_text(carrier.value, &changed);
+        Some(changed)
     }
 
     fn assess(&mut self, carrier: &Carrier<'_>, text: &str) {

@@ -2,6 +2,9 @@
 
 use casemate_finding::UnixMs;
 
+/// Refilling adds fractions; a millionth less than needed is a rounding error, not a debt.
+const ROUNDING: f64 = 1e-6;
+
 /// A bucket that holds one minute's worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bucket {
@@ -28,8 +31,7 @@ impl Bucket {
     pub fn take(&mut self, n: u64, per_min: u64, now: UnixMs) -> Result<(), u64> {
         self.refill(per_min, now);
         let needed = n.min(per_min) as f64;
-        // Refilling adds fractions; a millionth less than needed is a rounding error, not a debt.
-        if self.level + 1e-6 < needed {
+        if self.level + ROUNDING < needed {
             return Err(wait_ms(needed - self.level, per_min));
         }
         self.level -= needed;
@@ -45,7 +47,7 @@ impl Bucket {
 
     /// What is left, whole.
     pub fn remaining(&self) -> u64 {
-        (self.level + 1e-6).max(0.0) as u64
+        (self.level + ROUNDING).max(0.0) as u64
     }
 
     /// Milliseconds until it is full.
@@ -57,13 +59,12 @@ impl Bucket {
     pub fn is_full(&self, per_min: u64, now: UnixMs) -> bool {
         let mut later = *self;
         later.refill(per_min, now);
-        later.level >= per_min as f64
+        later.level + ROUNDING >= per_min as f64
     }
 }
 
 fn wait_ms(missing: f64, per_min: u64) -> u64 {
-    // The same rounding error as in `take`: a millionth of a millisecond is none.
-    (missing.max(0.0) * 60_000.0 / per_min.max(1) as f64 - 1e-6).ceil() as u64
+    ((missing - ROUNDING).max(0.0) * 60_000.0 / per_min.max(1) as f64).ceil() as u64
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ async fn secrets_are_replaced_in_whole_answers_tool_calls_and_requests() {
     let stub = Stub::start(move |_| Reply::json(reply.clone())).await;
     let house = House::open(DEFAULTS, stub.addr).await;
     let got = house.chat(&format!("my key {secret} please")).await;
-    assert_eq!(got.status, 200);
+    assert_eq!(got.status, 200, "{}", got.text());
     assert_eq!(leaked(&got.text(), &secret), None, "{}", got.text());
     let got = got.json();
     assert!(got["choices"][0]["message"]["content"].as_str().unwrap().starts_with("it is [REDACTED:"));
