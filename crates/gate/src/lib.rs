@@ -3,7 +3,7 @@
 //! subjects (model files, data sets) → checks side by side → findings → mode and exemptions → one [`GateVerdict`].
 //!
 //! Invariants: synchronous; no store, no HTTP; the time is a parameter (how long a check has run is measured in
-//! [`mod@clock`] alone). It fails closed: a crash, a time-out, an empty input, no row and no check hold the pipeline; what
+//! `clock` alone). It fails closed: a crash, a time-out, an empty input, no row and no check hold the pipeline; what
 //! was not looked at is never a pass.
 
 mod check;

@@ -1,6 +1,6 @@
 //! The data plane: a reverse proxy in front of LLM and model APIs.
 //!
-//! Every request passes one straight line, each station a module of [`station`]:
+//! Every request passes one straight line, each station a module of `station`:
 //! accept → authenticate → admit → parse once → inspect input → decide → forward → inspect output as it streams →
 //! settle → record. A request that fails at one station is answered there, in the dialect of its route.
 //!

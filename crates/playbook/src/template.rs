@@ -129,6 +129,10 @@ fn render(node: &Node, roots: &Roots<'_>, limits: &Limits) -> Result<Value, Expr
                     Part::Plain(text) => out.push_str(text),
                     Part::Value(e) => match e.evaluate(roots, limits)? {
                         Value::String(text) => out.push_str(&text),
+                        Value::Array(items) if items.iter().all(Value::is_string) => {
+                            let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+                            out.push_str(&texts.join(", "));
+                        }
                         other => out.push_str(&other.to_string()),
                     },
                 }

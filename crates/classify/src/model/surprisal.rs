@@ -109,7 +109,7 @@ const SYMBOL: [u8; 256] = {
 };
 
 /// What the words of a text say by where they stand: rare tokens and pieces of words, gathered over steps of
-/// [`STEP_BYTES`] bytes.
+/// `STEP_BYTES` bytes.
 #[derive(Clone, Debug, Default)]
 pub struct TokenBins {
     bins: Vec<[f32; 4]>,
