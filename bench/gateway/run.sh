@@ -45,9 +45,11 @@ model_list:
 litellm_settings: {telemetry: false}
 EOF
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-"$(dirname "$PEERS")/litellm" --config "$work/litellm.yaml" --host 127.0.0.1 --port "$port" >"$work/litellm.log" 2>&1 & pid=$!; pids="$pids $pid"
+# It does not start without a key of its own; this one is made for the run.
+master=sk-$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
+LITELLM_MASTER_KEY=$master "$(dirname "$PEERS")/litellm" --config "$work/litellm.yaml" --host 127.0.0.1 --port "$port" >"$work/litellm.log" 2>&1 & pid=$!; pids="$pids $pid"
 for _ in $(seq 600); do
     python3 -c "import urllib.request as u; u.urlopen('http://127.0.0.1:$port/health/liveliness', timeout=1)" 2>/dev/null && break
     sleep 0.2
 done
-echo "litellm $("$bin/load" run "http://127.0.0.1:$port/v1/chat/completions" unused $pid "$((requests / 40))" "$clients")"
+echo "litellm $("$bin/load" run "http://127.0.0.1:$port/v1/chat/completions" "$master" $pid "$((requests / 40))" "$clients")"
