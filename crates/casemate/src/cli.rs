@@ -22,7 +22,7 @@ pub(crate) struct Global {
     /// Output for people, for programs, or as SARIF where findings are the result
     #[arg(long, global = true, value_enum, default_value_t)]
     pub(crate) format: Format,
-    /// Configuration file
+    /// Configuration file; casemate.yaml in this folder if there is one
     #[arg(long, global = true, env = "CASEMATE_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
@@ -80,6 +80,12 @@ pub(crate) struct UpArgs {
     /// Play once, approve by API, print a line per scene, and exit non-zero if any differs
     #[arg(long, requires = "demo")]
     pub(crate) exit: bool,
+    /// Folder of the play; one that was cut off there goes on, with the same store
+    #[arg(long, requires = "demo", value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Announce each case to a server on loopback: POST /notify with an idempotency key, GET /seen/KEY to ask
+    #[arg(long, requires = "demo", value_name = "ADDR:PORT")]
+    pub(crate) announce: Option<std::net::SocketAddr>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

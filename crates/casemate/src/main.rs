@@ -17,6 +17,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
+use crate::output::Format;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -24,9 +26,17 @@ fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _gone = error.print();
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return if asked { exit::Exit::Ok.into() } else { exit::Exit::Usage.into() };
+            if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+                let _gone = error.print();
+                return exit::Exit::Ok.into();
+            }
+            if output::wants_json(std::env::args_os()) {
+                let why = error.to_string();
+                failure::Failure::usage("cannot understand the command line", why.trim_end()).print(Format::Json);
+            } else {
+                let _gone = error.print();
+            }
+            return exit::Exit::Usage.into();
         }
     };
     let format = cli.global.format;

@@ -18,6 +18,12 @@ pub(crate) enum Format {
     Sarif,
 }
 
+/// True if the command line asks for JSON; for errors in the command line itself.
+pub(crate) fn wants_json(args: impl Iterator<Item = std::ffi::OsString>) -> bool {
+    let args: Vec<_> = args.collect();
+    args.iter().any(|a| a == "--format=json") || args.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json")
+}
+
 /// Writes a line to standard output. A reader that has gone away is not an error worth a word.
 pub(crate) fn line(text: impl AsRef<str>) {
     let mut out = std::io::stdout().lock();

@@ -9,7 +9,7 @@ use casemate_respond::library::{Library, Unusable};
 use crate::failure::Failure;
 
 /// The playbooks that ship, by file name.
-static SHIPPED: &[(&str, &str)] = &[
+pub(crate) static SHIPPED: &[(&str, &str)] = &[
     ("hostile-model-version.yaml", include_str!("../../../playbooks/hostile-model-version.yaml")),
     ("injection-campaign.yaml", include_str!("../../../playbooks/injection-campaign.yaml")),
     ("key-stuffing.yaml", include_str!("../../../playbooks/key-stuffing.yaml")),

@@ -196,19 +196,12 @@ impl Posts {
         Ok(())
     }
 
-    /// One line for each post that runs.
-    pub(crate) fn addresses(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        if let Some(gateway) = &self.gateway {
-            lines.push(format!("gateway  http://{}/v1", gateway.addr()));
-        }
-        if let Some(respond) = &self.respond {
-            lines.push(format!("respond  http://{}/api/v1/alerts/SOURCE", respond.addr));
-        }
-        if let Some(console) = &self.console {
-            lines.push(format!("console  {}", console.url()));
-        }
-        lines
+    /// Each post that runs, and where.
+    pub(crate) fn addresses(&self) -> Vec<(&'static str, String)> {
+        let gateway = self.gateway.as_ref().map(|g| ("gateway", format!("http://{}/v1", g.addr())));
+        let respond = self.respond.as_ref().map(|r| ("respond", format!("http://{}/api/v1/alerts/SOURCE", r.addr)));
+        let console = self.console.as_ref().map(|c| ("console", c.url()));
+        [gateway, respond, console].into_iter().flatten().collect()
     }
 
     /// Starts all three. The console comes last, so that what it shows is there.

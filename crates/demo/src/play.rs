@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::Seen;
 use crate::scenes;
@@ -54,12 +54,12 @@ pub struct Stage {
 }
 
 /// What came of one scene.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SceneReport {
     /// `a` to `f`.
-    pub id: &'static str,
+    pub id: String,
     /// What it shows.
-    pub title: &'static str,
+    pub title: String,
     /// What should be seen.
     pub expected: String,
     /// What was seen.
@@ -90,25 +90,40 @@ pub trait Progress: Send + Sync {
 /// The play.
 pub struct Play {
     stage: Stage,
+    earlier: Vec<SceneReport>,
 }
 
 impl Play {
     /// A play on this stage.
     pub const fn new(stage: Stage) -> Self {
-        Self { stage }
+        Self { stage, earlier: Vec::new() }
     }
 
-    /// Plays all scenes in order; a scene that fails does not stop the next.
+    /// The same play after it broke off: scenes whose report is here are not played again. The gateway's baselines are
+    /// in memory, so the traffic that they are learnt from is played again until the surge has been seen.
+    #[must_use]
+    pub fn after(mut self, earlier: Vec<SceneReport>) -> Self {
+        let surge_seen = earlier.iter().any(|r| r.id == scenes::SURGE);
+        self.earlier = earlier.into_iter().filter(|r| surge_seen || r.id != scenes::BASELINE).collect();
+        self
+    }
+
+    /// Plays the scenes in order; one that fails does not stop the next.
     pub async fn run(&self, progress: &dyn Progress) -> PlayReport {
         let mut reports = Vec::new();
         for (index, scene) in scenes::ALL.iter().enumerate() {
             progress.scene(index + 1, scenes::ALL.len(), scene.title);
+            if let Some(report) = self.earlier.iter().find(|r| r.id == scene.id) {
+                progress.step("played before the interruption");
+                reports.push(report.clone());
+                continue;
+            }
             let (ok, observed) = match scene.play(&self.stage, progress).await {
                 Ok(observed) => (true, observed),
                 Err(observed) => (false, observed),
             };
-            let report =
-                SceneReport { id: scene.id, title: scene.title, expected: scene.expected.to_owned(), observed, ok };
+            let (id, title, expected) = (scene.id.to_owned(), scene.title.to_owned(), scene.expected.to_owned());
+            let report = SceneReport { id, title, expected, observed, ok };
             progress.done(&report);
             reports.push(report);
         }

@@ -31,7 +31,8 @@ pub(super) fn run(global: &Global, args: &InitArgs) -> Done {
     if global.format == Format::Json {
         output::json(&json!({ "written": shown }));
     } else {
-        output::line(format!("Wrote {shown}. Name your upstream in it, then `casemate check --config {shown}`."));
+        let more = if shown == "casemate.yaml" { String::new() } else { format!(" with `--config {shown}`") };
+        output::line(format!("Wrote {shown}. Name your upstream in it, then `casemate check`{more}."));
     }
     Ok(Exit::Ok)
 }

@@ -16,12 +16,20 @@ mod rules;
 mod scan;
 mod up;
 
+use std::path::PathBuf;
+
 use crate::cli::{Cli, Command};
 use crate::failure::Done;
 
+/// The configuration when none is named: `casemate init` writes it, and every command in that folder heeds it.
+const CONFIG_FILE: &str = "casemate.yaml";
+
 /// Runs the command.
 pub(crate) fn run(cli: Cli) -> Done {
-    let global = cli.global;
+    let mut global = cli.global;
+    if global.config.is_none() && !matches!(&cli.command, Command::Up(args) if args.demo) {
+        global.config = Some(PathBuf::from(CONFIG_FILE)).filter(|here| here.is_file());
+    }
     match cli.command {
         Command::Up(args) => up::run(&global, &args),
         Command::Gateway => post::run(&global, post::Post::Gateway),
@@ -38,6 +46,6 @@ pub(crate) fn run(cli: Cli) -> Done {
         Command::Init(args) => init::run(&global, &args),
         Command::Check => check::run(&global),
         Command::Doctor => doctor::run(&global),
-        Command::Completions { shell } => completions::run(shell),
+        Command::Completions { shell } => completions::run(&global, shell),
     }
 }

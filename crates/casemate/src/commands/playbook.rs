@@ -19,7 +19,13 @@ pub(super) fn run(global: &Global, command: PlaybookCommand) -> Done {
         PlaybookCommand::Lint { files } => lint(global, &files),
         PlaybookCommand::Import { file } => {
             let playbook = loaded(global, &file)?;
-            output::line(render_yaml(&decompile(&playbook)).map_err(|e| cannot(&file, e.to_string()))?.trim_end());
+            let yaml = render_yaml(&decompile(&playbook)).map_err(|e| cannot(&file, e.to_string()))?;
+            if global.format == Format::Json {
+                let digest = digest_of(&playbook);
+                output::json(&json!({"file": file.display().to_string(), "digest": digest, "yaml": yaml}));
+            } else {
+                output::line(yaml.trim_end());
+            }
             Ok(Exit::Ok)
         }
         PlaybookCommand::Export { file } => {

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use casemate_finding::Secret;
 use casemate_store::Store;
+use serde_json::json;
 
 use crate::cli::Global;
 use crate::config::{self, Config};
 use crate::exit::Exit;
 use crate::failure::{Done, Failure};
 use crate::logs;
+use crate::output::{self, Format};
 use crate::progress::say;
 use crate::state;
 use crate::wiring::{Posts, Wiring};
@@ -28,31 +31,47 @@ pub(super) fn run(global: &Global, post: Post) -> Done {
         let store = state::open(&config).await?;
         let wiring = Wiring::new(&config, global.config.as_deref());
         let mut posts = Posts::default();
+        let mut password = None;
         match post {
             Post::Gateway => posts.start_gateway(&wiring, &store).await?,
             Post::Respond => posts.start_respond(&wiring, &store).await?,
             Post::Console => {
                 posts.start_console(&wiring, &store).await?;
-                first_admin(&store).await?;
+                password = first_admin(&store).await?;
             }
         }
-        for line in posts.addresses() {
-            say(&line);
-        }
+        say_ready(global.format, &posts, password.as_ref());
         until_asked_to_stop().await?;
         posts.stop().await;
         Ok(Exit::Ok)
     })
 }
 
-/// Makes the first person when there is nobody, and shows the one-time password.
-pub(super) async fn first_admin(store: &Arc<dyn Store>) -> Result<(), Failure> {
+/// Makes the first person when there is nobody: their one-time password.
+pub(super) async fn first_admin(store: &Arc<dyn Store>) -> Result<Option<Secret<String>>, Failure> {
     let clock = casemate_store::clock::Clock::system();
     let made = casemate_console::bootstrap_admin(&**store, &clock, &casemate_console::Entropy::system()).await;
-    if let Some(password) = made.map_err(|e| Failure::internal("cannot make the first admin", e))? {
+    made.map_err(|e| Failure::internal("cannot make the first admin", e))
+}
+
+/// Says that the posts run, and where: lines for people, or one JSON document when they are ready.
+pub(super) fn say_ready(format: Format, posts: &Posts, password: Option<&Secret<String>>) {
+    if format == Format::Json {
+        let addresses: serde_json::Map<_, _> =
+            posts.addresses().into_iter().map(|(post, url)| (post.to_owned(), url.into())).collect();
+        let mut ready = json!({ "ready": addresses });
+        if let Some(password) = password {
+            ready["first_admin"] = json!({"name": "admin", "one_time_password": password.expose()});
+        }
+        output::json(&ready);
+        return;
+    }
+    for (post, url) in posts.addresses() {
+        say(&format!("{post:<8} {url}"));
+    }
+    if let Some(password) = password {
         say(&format!("log in as admin, one-time password {} (shown this once)", password.expose()));
     }
-    Ok(())
 }
 
 /// Waits for Ctrl-C or a request to end.

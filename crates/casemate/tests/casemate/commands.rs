@@ -27,7 +27,8 @@ fn a_broken_configuration_is_placed_and_the_nearest_key_named() {
 fn init_writes_what_check_accepts_and_does_not_overwrite() {
     let dir = folder();
     assert_eq!(run(dir.path(), &["init"]).status.code(), Some(0));
-    let output = run(dir.path(), &["check", "--config", "casemate.yaml"]);
+    let output = run(dir.path(), &["check"]);
+    assert!(stdout(&output).starts_with("casemate.yaml"), "{}", stdout(&output));
     assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
     let output = run(dir.path(), &["init"]);
     assert_eq!(output.status.code(), Some(2));
@@ -120,7 +121,112 @@ fn usage_errors_are_exit_2_and_help_is_0() {
     let dir = folder();
     assert_eq!(run(dir.path(), &["no-such-command"]).status.code(), Some(2));
     assert_eq!(run(dir.path(), &["gate", "run", "--stage", "deploy"]).status.code(), Some(2));
+    let output = run(dir.path(), &["no-such-command", "--format", "json"]);
+    let error: Value = serde_json::from_slice(&output.stderr).expect("JSON");
+    assert!(error["error"]["why"].as_str().is_some_and(|w| w.contains("no-such-command")), "{error}");
     assert_eq!(run(dir.path(), &["--help"]).status.code(), Some(0));
     assert_eq!(run(dir.path(), &["rules", "list", "--format", "json"]).status.code(), Some(0));
     assert_eq!(run(dir.path(), &["rules", "test"]).status.code(), Some(0));
+}
+
+/// The JSON document that a command writes, with its exit code.
+fn json_of(dir: &std::path::Path, args: &[&str]) -> (Option<i32>, Value) {
+    let mut args = args.to_vec();
+    args.extend(["--format", "json"]);
+    let output = run(dir, &args);
+    let value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{args:?}: {e}\n{}\n{}", stdout(&output), stderr(&output)));
+    (output.status.code(), value)
+}
+
+/// A configuration with one end-point, at that port.
+fn doctors_patient(dir: &std::path::Path, port: u16) {
+    let yaml = format!(
+        "gateway:\n  listen: 127.0.0.1:0\n  endpoints: [{{name: churn, url: \"http://127.0.0.1:{port}\"}}]\n\
+         respond: {{listen: \"127.0.0.1:0\"}}\nconsole: {{listen: \"127.0.0.1:0\"}}\n"
+    );
+    std::fs::write(dir.join("c.yaml"), yaml).expect("writes");
+}
+
+#[test]
+fn doctor_says_what_was_tested_what_failed_and_what_to_do() {
+    let dir = folder();
+    let gone = crate::process::free_port();
+    doctors_patient(dir.path(), gone);
+    let (code, report) = json_of(dir.path(), &["doctor", "--config", "c.yaml"]);
+    assert_eq!((code, report["ok"].as_bool()), (Some(2), Some(false)), "{report:#}");
+    let tests = report["tests"].as_array().expect("tests");
+    let failed: Vec<_> = tests.iter().filter(|t| t["ok"] == false).collect();
+    assert_eq!(failed.len(), 1, "{report:#}");
+    assert_eq!(failed[0]["what"], "end-point churn");
+    assert!(failed[0]["remedy"].as_str().is_some_and(|r| r.contains("start it")), "{report:#}");
+    assert!(failed[0]["why"].as_str().is_some_and(|w| w.contains(&gone.to_string())), "{report:#}");
+    assert!(tests.iter().any(|t| t["what"].as_str().is_some_and(|w| w.starts_with("store ")) && t["ok"] == true));
+}
+
+#[test]
+fn doctor_is_content_when_everything_answers() {
+    let dir = folder();
+    let upstream = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("binds");
+    let port = upstream.local_addr().expect("address").port();
+    doctors_patient(dir.path(), port);
+    let output = run(dir.path(), &["doctor", "--config", "c.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+    assert!(stdout(&output).contains("0 failed"), "{}", stdout(&output));
+}
+
+#[test]
+fn every_command_speaks_json() {
+    let dir = folder();
+    let playbook = concat!(env!("CARGO_MANIFEST_DIR"), "/../../playbooks/key-stuffing.yaml");
+    let (_, cacao) = json_of(dir.path(), &["playbook", "export", playbook]);
+    assert_eq!(cacao["type"], "playbook");
+    std::fs::write(dir.path().join("p.json"), cacao.to_string()).expect("writes");
+    let (_, imported) = json_of(dir.path(), &["playbook", "import", "p.json"]);
+    assert!(imported["yaml"].as_str().is_some_and(|y| y.starts_with("playbook: key-stuffing")), "{imported:#}");
+    let commands: &[&[&str]] = &[
+        &["init"],
+        &["check"],
+        &["playbook", "lint", "p.json"],
+        &["completions", "bash"],
+        &["rules", "list"],
+        &["rules", "test"],
+        &["key", "list"],
+        &["case", "list"],
+        &["audit", "verify"],
+        &["gate", "checks"],
+    ];
+    for command in commands {
+        let (code, value) = json_of(dir.path(), command);
+        assert_eq!(code, Some(0), "{command:?}: {value:#}");
+        assert!(value.is_object() || value.is_array(), "{command:?}: {value}");
+    }
+}
+
+#[test]
+fn a_post_says_in_json_where_it_listens() {
+    use std::io::{BufRead, BufReader};
+    let dir = folder();
+    std::fs::write(dir.path().join("c.yaml"), "console: {listen: \"127.0.0.1:0\"}\nlog: {level: error}\n")
+        .expect("writes");
+    let mut child = crate::process::casemate()
+        .current_dir(dir.path())
+        .args(["console", "--config", "c.yaml", "--format", "json"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let out = child.stdout.take().expect("piped");
+    let running = crate::process::Running(child);
+    let mut text = String::new();
+    for line in BufReader::new(out).lines() {
+        let line = line.expect("reads");
+        text.push_str(&line);
+        if line == "}" {
+            break;
+        }
+    }
+    let ready: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    assert!(ready["ready"]["console"].as_str().is_some_and(|u| u.starts_with("http://127.0.0.1:")), "{ready:#}");
+    assert!(ready["first_admin"]["one_time_password"].as_str().is_some_and(|p| p.len() >= 12), "{ready:#}");
+    running.kill();
 }

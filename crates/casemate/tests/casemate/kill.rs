@@ -20,13 +20,24 @@ use crate::stub::CountingStub;
 const KILLS: u64 = 10;
 const ALERTS_MAX: u64 = 400;
 
-#[test]
+/// A new seed, or that of an earlier failure.
 #[expect(clippy::disallowed_methods, reason = "a test may be given the seed of an earlier failure")]
+pub(crate) fn seed() -> u64 {
+    let given = std::env::var("CASEMATE_SEED").ok().and_then(|s| s.parse().ok());
+    given.unwrap_or_else(|| u64::from(std::process::id()))
+}
+
+/// The next of a row of numbers that looks random.
+pub(crate) const fn xorshift(random: &mut u64) -> u64 {
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    *random
+}
+
+#[test]
 fn nothing_acknowledged_is_lost_and_nothing_is_done_twice() {
-    let seed = std::env::var("CASEMATE_SEED")
-        .ok()
-        .and_then(|s| s.parse().ok())
-        .unwrap_or_else(|| u64::from(std::process::id()));
+    let seed = seed();
     println!("seed {seed} (CASEMATE_SEED repeats it)");
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build().expect("a runtime");
@@ -48,10 +59,7 @@ async fn play(seed: u64) {
     for kill in 0..KILLS {
         let running = start(dir.path(), &config);
         ready(port).await;
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        let alive = Duration::from_millis(50 + random % 900);
+        let alive = Duration::from_millis(50 + xorshift(&mut random) % 900);
         tokio::time::sleep(alive).await;
         running.kill();
         println!("kill {} after {alive:?}, {} acknowledged", kill + 1, acknowledged.lock().expect("whole").len());

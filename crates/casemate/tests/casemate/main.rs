@@ -3,5 +3,6 @@
 mod commands;
 mod demonstration;
 mod kill;
+mod kill_play;
 mod process;
 mod stub;

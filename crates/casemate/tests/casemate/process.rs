@@ -1,7 +1,11 @@
 //! Running the program.
 
+use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// The program under test.
 pub(crate) fn casemate() -> Command {
@@ -27,6 +31,63 @@ pub(crate) fn stderr(output: &Output) -> String {
 
 /// A program that runs on; killed with the test.
 pub(crate) struct Running(pub(crate) Child);
+
+impl Running {
+    /// Waits for its end and takes what it wrote.
+    pub(crate) fn finish(mut self) -> Output {
+        let (out, err) = (collect(self.0.stdout.take()), collect(self.0.stderr.take()));
+        let status = self.0.wait().expect("ends");
+        Output { status, stdout: out.finish(), stderr: err.finish() }
+    }
+
+    /// Ends it as a power cut would, that time after it said `cue` (an empty one: after its start); what it wrote, if it
+    /// came to its end before.
+    pub(crate) fn kill_after(mut self, cue: &str, alive: Duration) -> Option<Output> {
+        let (out, err) = (collect(self.0.stdout.take()), collect(self.0.stderr.take()));
+        let mut begun = cue.is_empty().then(Instant::now);
+        while begun.is_none_or(|b| b.elapsed() < alive) {
+            if let Some(status) = self.0.try_wait().expect("is there") {
+                return Some(Output { status, stdout: out.finish(), stderr: err.finish() });
+            }
+            if begun.is_none() && err.has(cue) {
+                begun = Some(Instant::now());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.kill();
+        None
+    }
+}
+
+/// What a program writes, taken as it comes, so that a full pipe never holds it up.
+struct Collected {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+fn collect(stream: Option<impl Read + Send + 'static>) -> Collected {
+    let bytes = Arc::new(Mutex::new(Vec::new()));
+    let shared = Arc::clone(&bytes);
+    let reader = std::thread::spawn(move || {
+        let Some(mut stream) = stream else { return };
+        let mut piece = [0; 4096];
+        while let Ok(n @ 1..) = stream.read(&mut piece) {
+            shared.lock().expect("whole").extend_from_slice(&piece[..n]);
+        }
+    });
+    Collected { bytes, reader }
+}
+
+impl Collected {
+    fn has(&self, text: &str) -> bool {
+        String::from_utf8_lossy(&self.bytes.lock().expect("whole")).contains(text)
+    }
+
+    fn finish(self) -> Vec<u8> {
+        self.reader.join().expect("reads");
+        std::mem::take(&mut *self.bytes.lock().expect("whole"))
+    }
+}
 
 impl Running {
     /// Ends it as a power cut would.

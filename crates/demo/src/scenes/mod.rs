@@ -31,16 +31,21 @@ impl Scene {
     }
 }
 
+/// The scene whose traffic the gateway's baselines are learnt from.
+pub(crate) const BASELINE: &str = "a";
+/// The scene that needs them.
+pub(crate) const SURGE: &str = "b";
+
 /// Every scene, in order.
 pub(crate) static ALL: &[Scene] = &[
     Scene {
-        id: "a",
+        id: BASELINE,
         title: "normal traffic from several clients",
         expected: "every request answered, in both dialects, streaming and not",
         play: |stage, progress| Box::pin(normal::play(stage, progress)),
     },
     Scene {
-        id: "b",
+        id: SURGE,
         title: "a churn model gets five times its volume from one address range",
         expected: "alert, case, playbook; the range limited with an expiry; other clients unharmed",
         play: |stage, progress| Box::pin(surge::play(stage, progress)),

@@ -1,11 +1,10 @@
 //! `casemate up --demo`: sets the stage, plays, and stays for a person to look around, or exits.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use casemate_console::{Entropy, issue_api_token};
 use casemate_demo::model::ModelServer;
-use casemate_demo::{GateAnswer, GateRun, Play, PlayReport, Stage};
+use casemate_demo::{GateAnswer, GateRun, Play, PlayReport, Progress, SceneReport, Stage};
 use casemate_finding::Secret;
 use casemate_gateway::NewKey;
 use casemate_store::Store;
@@ -13,10 +12,11 @@ use casemate_store::clock::Clock;
 use casemate_store::model::{Person, Role, TenantId};
 
 use super::demo_config::{self, Ports};
-use crate::cli::Global;
+use super::demo_stage::{Folder, Requisites, made_up_credential, token};
+use crate::cli::{Global, UpArgs};
 use crate::commands::gate::{self, Checked};
 use crate::commands::post::until_asked_to_stop;
-use crate::config::{Config, random};
+use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::{Done, Failure};
 use crate::logs;
@@ -27,27 +27,43 @@ use crate::wiring::{Issuer, Posts, Wiring};
 
 /// Clients of the play: six that behave, and one whose key floods.
 const CLIENTS: usize = 7;
-/// The play's approver stays valid for an hour.
-const TOKEN_MS: i64 = 3_600_000;
+/// The play's approver stays valid for a day, so that an interrupted play can go on.
+const TOKEN_MS: i64 = 86_400_000;
 
-pub(super) fn run(global: &Global, exit: bool) -> Done {
+pub(super) fn run(global: &Global, args: &UpArgs) -> Done {
     if global.config.is_some() {
         return Err(Failure::usage("cannot use a configuration here", "--demo brings its own")
             .remedy("leave --config away, or leave --demo away"));
     }
-    let dir = Folder::make(exit)?;
-    state::workers()?.block_on(play(global, exit, &dir))
+    if let Some(addr) = args.announce.filter(|a| !a.ip().is_loopback()) {
+        return Err(Failure::usage("cannot announce cases there", format!("{addr} is not on loopback"))
+            .remedy("the demonstration speaks to this machine only: name an address as 127.0.0.1:9000"));
+    }
+    let folder = Folder::open(args.dir.as_deref(), args.exit)?;
+    state::workers()?.block_on(play(global, args, &folder))
 }
 
-async fn play(global: &Global, exit: bool, dir: &Folder) -> Done {
+async fn play(global: &Global, args: &UpArgs, folder: &Folder) -> Done {
     let clock = Clock::system();
-    let credential = made_up_credential()?;
-    let model = ModelServer::start(([127, 0, 0, 1], 0).into(), credential.expose().clone())
+    let kept = folder.interrupted();
+    let resumed = kept.is_some();
+    let (credential, dlp_token) = if let Some(kept) = &kept {
+        say("an earlier play was cut off here: it goes on where it was");
+        (kept.credential.clone(), kept.dlp_token.clone())
+    } else {
+        folder.clear()?;
+        (made_up_credential()?.expose().clone(), token()?.expose().clone())
+    };
+    let model = ModelServer::start(([127, 0, 0, 1], 0).into(), credential.clone())
         .await
         .map_err(|e| Failure::internal("cannot start the model server", e))?;
-    let dlp_token = token()?;
-    write(&dir.path.join("dlp-token"), dlp_token.expose())?;
-    let config = demo_config::config(&dir.path, model.addr, if exit { &Ports::FREE } else { &Ports::FIXED })?;
+    folder.write("dlp-token", &dlp_token)?;
+    if let Some(addr) = args.announce {
+        demo_config::write_announcing_playbooks(folder)?;
+        say(&format!("each case is announced to {addr}, with an idempotency key"));
+    }
+    let ports = if args.exit { &Ports::FREE } else { &Ports::FIXED };
+    let config = demo_config::config(&folder.path, model.addr, ports, args.announce)?;
     logs::start(&config.log)?;
     let store = state::open(&config).await?;
     let wiring = Wiring::new(&config, None);
@@ -55,13 +71,25 @@ async fn play(global: &Global, exit: bool, dir: &Folder) -> Done {
     posts.start_all(&wiring, &store).await?;
     let admin = casemate_console::bootstrap_admin(&*store, &clock, &Entropy::system()).await;
     let admin = admin.map_err(|e| Failure::internal("cannot make the first admin", e))?;
-    let approver_token = approver(&store, &clock).await?;
-    let client_keys = keys(&wiring, &store, &clock).await?;
+    let mut requisites = match kept {
+        Some(kept) => kept,
+        None => Requisites {
+            client_keys: keys(&wiring, &store, &clock).await?,
+            dlp_token,
+            approver_token: approver(&store, &clock).await?.expose().clone(),
+            credential,
+            done: Vec::new(),
+            finished: false,
+        },
+    };
+    folder.keep(&requisites)?;
+    // Running gateways look for new keys at an interval; a play that began before would be refused.
+    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
 
-    for line in posts.addresses() {
-        say(&line);
+    for (post, url) in posts.addresses() {
+        say(&format!("{post:<8} {url}"));
     }
-    if let (false, Some(password), Some(console)) = (exit, &admin, &posts.console) {
+    if let (false, Some(password), Some(console)) = (args.exit, &admin, &posts.console) {
         say(&format!("log in at {} as admin, one-time password {}", console.url(), password.expose()));
     }
     let (gateway, intake, console) = posts.listeners()?;
@@ -70,25 +98,57 @@ async fn play(global: &Global, exit: bool, dir: &Folder) -> Done {
         intake,
         console,
         seen: Arc::clone(&model.seen),
-        client_keys: client_keys.iter().map(|k| k.expose().clone()).collect(),
-        dlp_token: dlp_token.expose().clone(),
-        approver_token: approver_token.expose().clone(),
-        credential: credential.expose().clone(),
+        client_keys: requisites.client_keys.clone(),
+        dlp_token: requisites.dlp_token.clone(),
+        approver_token: requisites.approver_token.clone(),
+        credential: requisites.credential.clone(),
         gate: gate_of(&config, &store),
-        work_dir: dir.path.join("work"),
-        approve: exit,
+        work_dir: folder.path.join("work"),
+        approve: args.exit,
     };
     let report = {
-        let progress = PlayProgress::new();
-        Play::new(stage).run(&progress).await
+        let progress = Journal { shown: PlayProgress::new(), folder, kept: Mutex::new(requisites.clone()) };
+        let play = Play::new(stage);
+        let play = if resumed { play.after(requisites.done.clone()) } else { play };
+        play.run(&progress).await
     };
+    requisites.done.clone_from(&report.scenes);
+    requisites.finished = true;
+    folder.keep(&requisites)?;
     print(global.format, &report);
-    if !exit {
-        invite(&posts, &client_keys);
+    if !args.exit {
+        invite(&posts, &requisites.client_keys);
         until_asked_to_stop().await?;
     }
     posts.stop().await;
     Ok(if report.ok { Exit::Ok } else { Exit::Blocked })
+}
+
+/// Shows how the play goes on, and keeps each scene that is over.
+struct Journal<'a> {
+    shown: PlayProgress,
+    folder: &'a Folder,
+    kept: Mutex<Requisites>,
+}
+
+impl Progress for Journal<'_> {
+    fn scene(&self, number: usize, of: usize, title: &str) {
+        self.shown.scene(number, of, title);
+    }
+
+    fn step(&self, text: &str) {
+        self.shown.step(text);
+    }
+
+    fn done(&self, report: &SceneReport) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.done.retain(|r| r.id != report.id);
+        kept.done.push(report.clone());
+        if let Err(failure) = self.folder.keep(&kept) {
+            say(&format!("the scene cannot be kept: {}", failure.why));
+        }
+        self.shown.done(report);
+    }
 }
 
 fn print(format: Format, report: &PlayReport) {
@@ -108,13 +168,13 @@ fn print(format: Format, report: &PlayReport) {
 }
 
 /// What to try next, with a key that works.
-fn invite(posts: &Posts, keys: &[Secret<String>]) {
+fn invite(posts: &Posts, keys: &[String]) {
     let (Some(gateway), Some(key)) = (&posts.gateway, keys.first()) else { return };
     let chat = |prompt: &str, stream: bool| {
         format!(
             "  curl -sN http://{}/v1/chat/completions -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \\\n    -d '{{\"model\":\"demo-chat\",\"stream\":{stream},\"messages\":[{{\"role\":\"user\",\"content\":\"{prompt}\"}}]}}'",
             gateway.addr(),
-            key.expose()
+            key
         )
     };
     say("\nEverything goes on running. One case waits for your approval in the console. Try:");
@@ -158,7 +218,7 @@ async fn approver(store: &Arc<dyn Store>, clock: &Clock) -> Result<Secret<String
     issue_api_token(&**store, clock, &Entropy::system(), &person.name, TOKEN_MS).await.map_err(|e| fail(&e))
 }
 
-async fn keys(wiring: &Wiring<'_>, store: &Arc<dyn Store>, clock: &Clock) -> Result<Vec<Secret<String>>, Failure> {
+async fn keys(wiring: &Wiring<'_>, store: &Arc<dyn Store>, clock: &Clock) -> Result<Vec<String>, Failure> {
     let issuer = Issuer { pepper: wiring.pepper()? };
     let mut keys = Vec::new();
     for n in 0..CLIENTS {
@@ -167,61 +227,7 @@ async fn keys(wiring: &Wiring<'_>, store: &Arc<dyn Store>, clock: &Clock) -> Res
         let made = issuer.make(NewKey::new(TenantId::default_tenant(), tier, name), clock.now());
         let made = made.map_err(|e| Failure::internal("cannot make a key", e))?;
         store.insert_key(&made.row).await.map_err(|e| state::store_failure(&e))?;
-        keys.push(made.key);
+        keys.push(made.key.expose().clone());
     }
-    // Running gateways look for new keys at an interval; a play that began before would be refused.
-    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
     Ok(keys)
-}
-
-/// A credential in the shape of a code host's token, its check digits right, made at run time and valid nowhere.
-fn made_up_credential() -> Result<Secret<String>, Failure> {
-    const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let mut bytes = [0_u8; 30];
-    random(&mut bytes).map_err(|e| Failure::internal("cannot set the stage", e))?;
-    let body: String = bytes.iter().map(|b| char::from(LETTERS[usize::from(*b) % 62])).collect();
-    let (mut rest, mut digits) = (crc32fast::hash(body.as_bytes()), [b'0'; 6]);
-    for digit in digits.iter_mut().rev() {
-        *digit = LETTERS[(rest % 62) as usize];
-        rest /= 62;
-    }
-    Ok(Secret::new(format!("{}{body}{}", ["gh", "p_"].concat(), String::from_utf8_lossy(&digits))))
-}
-
-fn token() -> Result<Secret<String>, Failure> {
-    let mut bytes = [0_u8; 24];
-    random(&mut bytes).map_err(|e| Failure::internal("cannot set the stage", e))?;
-    Ok(Secret::new(bytes.iter().map(|b| format!("{b:02x}")).collect()))
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text).map_err(|e| Failure::internal("cannot set the stage", e).at(path.display().to_string()))
-}
-
-/// The demonstration's folder; gone afterwards when nobody stays to look.
-struct Folder {
-    path: PathBuf,
-    temporary: bool,
-}
-
-impl Folder {
-    fn make(temporary: bool) -> Result<Self, Failure> {
-        let name = if temporary { format!("casemate-demo-{}", std::process::id()) } else { "casemate-demo".to_owned() };
-        let path = std::env::temp_dir().join(name);
-        let fail = |e: std::io::Error| Failure::internal("cannot set the stage", e).at(path.display().to_string());
-        if path.exists() {
-            std::fs::remove_dir_all(&path).map_err(fail)?;
-        }
-        state::make_private_dir(&path)?;
-        std::fs::create_dir_all(path.join("work")).map_err(fail)?;
-        Ok(Self { path, temporary })
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if self.temporary {
-            let _gone = std::fs::remove_dir_all(&self.path);
-        }
-    }
 }

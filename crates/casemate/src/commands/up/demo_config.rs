@@ -4,8 +4,10 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use super::demo_stage::Folder;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::playbooks::SHIPPED;
 
 /// Listeners of one demonstration.
 pub(super) struct Ports {
@@ -21,12 +23,57 @@ impl Ports {
     pub(super) const FREE: Self = Self { gateway: 0, respond: 0, console: 0 };
 }
 
+/// Where the playbooks are that also announce their case.
+const PLAYBOOKS: &str = "playbooks";
+
+/// Put before the hand-off of every playbook: one request that must arrive once, whatever happens meanwhile.
+const ANNOUNCE: &str = "  - step: announce
+    name: Announce the case
+    phase: action
+    action: http.request
+    mode: verify
+    args: {connection: announce, method: POST, path: [notify], body: {case: '${case.id}'}}
+    undo:
+      action: http.request
+      args: {connection: announce, method: POST, path: [withdraw], body: {case: '${case.id}'}}
+";
+/// The step that every playbook that ships ends with.
+const HAND_OFF: &str = "  - step: hand-off\n";
+
+/// Writes the playbooks that ship into the folder, each with one step more: the case is announced before it is handed off.
+pub(super) fn write_announcing_playbooks(folder: &Folder) -> Result<(), Failure> {
+    for (file, text) in SHIPPED {
+        let Some(at) = text.find(HAND_OFF) else {
+            return Err(Failure::internal("cannot set the stage", format!("{file} has no hand-off")));
+        };
+        let (before, after) = text.split_at(at);
+        folder.write(&format!("{PLAYBOOKS}/{file}"), &format!("{before}{ANNOUNCE}{after}"))?;
+    }
+    Ok(())
+}
+
 /// The configuration, read from YAML by the same code as a file.
-pub(super) fn config(dir: &Path, model: SocketAddr, ports: &Ports) -> Result<Config, Failure> {
+pub(super) fn config(
+    dir: &Path,
+    model: SocketAddr,
+    ports: &Ports,
+    announce: Option<SocketAddr>,
+) -> Result<Config, Failure> {
     let Ports { gateway, respond, console } = ports;
     let quoted = |path: &Path| serde_json::Value::from(path.display().to_string()).to_string();
     let (data, work, token) = (quoted(&dir.join("data")), quoted(&dir.join("work")), quoted(&dir.join("dlp-token")));
     let dataset = quoted(&dir.join("work").join("fraud-train-2026w47.csv"));
+    let announcing = announce.map_or_else(String::new, |addr| {
+        let playbooks = quoted(&dir.join(PLAYBOOKS));
+        format!(
+            r#"
+  playbooks: {playbooks}
+  connections:
+    - {{name: announce, url: "http://{addr}", verify: "/seen/{{key}}"}}
+  egress: {{hosts: ["{host}"], private_ranges: ["127.0.0.0/8", "::1/128"], plain_http: true}}"#,
+            host = addr.ip()
+        )
+    });
     let yaml = format!(
         r#"
 data_dir: {data}
@@ -65,7 +112,7 @@ respond:
       - {{name: fraud-train-2026w47, owner: risk, path: {dataset}}}
     pipelines:
       - {{name: fraud-weekly, datasets: [fraud-train-2026w47], models: [fraud]}}
-  evidence: {{roots: [{work}]}}
+  evidence: {{roots: [{work}]}}{announcing}
 console:
   listen: 127.0.0.1:{console}
 "#
@@ -75,12 +122,25 @@ console:
 
 #[cfg(test)]
 mod tests {
-    use super::{Ports, config};
+    use super::{Folder, Ports, config, write_announcing_playbooks};
 
     #[test]
     fn it_is_a_configuration() {
-        let made = config(std::path::Path::new("/x y/\"z\""), ([127, 0, 0, 1], 9).into(), &Ports::FREE).expect("reads");
+        let made = config(std::path::Path::new("/x y/\"z\""), ([127, 0, 0, 1], 9).into(), &Ports::FREE, None);
+        let made = made.expect("reads");
         assert_eq!(made.respond.sources.len(), 1);
         assert_eq!(made.data_dir, std::path::Path::new("/x y/\"z\"/data"));
+    }
+
+    #[test]
+    fn every_playbook_can_announce_its_case() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(Some(&dir.path().join("stage")), true).expect("opens");
+        write_announcing_playbooks(&folder).expect("writes");
+        let library = crate::playbooks::library(Some(&folder.path.join("playbooks"))).expect("reads");
+        assert_eq!(library.entries().len(), crate::playbooks::SHIPPED.len());
+        let to = Some(([127, 0, 0, 1], 9).into());
+        let made = config(&folder.path, ([127, 0, 0, 1], 8).into(), &Ports::FREE, to).expect("reads");
+        assert_eq!(made.respond.connections.len(), 1);
     }
 }
