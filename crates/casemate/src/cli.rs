@@ -50,6 +50,9 @@ pub(crate) enum Command {
     /// API keys of the gateway
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Tokens of people for the console's JSON API
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Playbooks: check, convert
     #[command(subcommand)]
     Playbook(PlaybookCommand),
@@ -243,6 +246,21 @@ pub(crate) struct KeyCreateArgs {
     /// A honeypot: any use is an incident
     #[arg(long)]
     pub(crate) decoy: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token that speaks for a person; it is shown once
+    Create {
+        /// Who it speaks for, with their role and tenant
+        #[arg(long, value_name = "NAME")]
+        person: String,
+        /// Days until it ends by itself
+        #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=366))]
+        days: u16,
+    },
+    /// End a token before its time; it is read from standard input
+    Revoke,
 }
 
 #[derive(Debug, Subcommand)]

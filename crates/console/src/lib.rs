@@ -31,6 +31,6 @@ pub use app::{Extras, IssuedKey, KeyIssuer, KeyRequest, PlaybookSource, TierLimi
 pub use config::{ConfigError, ConsoleConfig, ConsoleSettings, TlsConfig};
 pub use entropy::{Entropy, NoEntropy};
 pub use headers::CONTENT_SECURITY_POLICY;
-pub use people::{AccessError, bootstrap_admin, issue_api_token};
+pub use people::{AccessError, bootstrap_admin, issue_api_token, revoke_api_token};
 pub use server::{Console, RunningConsole, StartError};
 pub use tls::TlsError;

@@ -45,7 +45,7 @@ impl Problem {
             StatusCode::UNAUTHORIZED,
             "unauthenticated",
             "This needs a log-in or a bearer token that is still good.",
-            "Log in again, or ask for an API token and send it as `Authorization: Bearer …`.",
+            "Log in again, or make an API token with `casemate token create` and send it as `Authorization: Bearer …`.",
         )
     }
 

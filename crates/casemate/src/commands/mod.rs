@@ -14,6 +14,7 @@ mod playbook;
 mod post;
 mod rules;
 mod scan;
+mod token;
 mod up;
 
 use std::path::PathBuf;
@@ -40,6 +41,7 @@ pub(crate) fn run(cli: Cli) -> Done {
         Command::Detect(args) => detect::run(&args),
         Command::Rules(command) => rules::run(&global, command),
         Command::Key(command) => key::run(&global, command),
+        Command::Token(command) => token::run(&global, &command),
         Command::Playbook(command) => playbook::run(&global, command),
         Command::Case(command) => case::run(&global, command),
         Command::Audit(command) => audit::run(&global, command),

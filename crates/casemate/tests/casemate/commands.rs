@@ -230,3 +230,46 @@ fn a_post_says_in_json_where_it_listens() {
     assert!(ready["first_admin"]["one_time_password"].as_str().is_some_and(|p| p.len() >= 12), "{ready:#}");
     running.kill();
 }
+
+#[test]
+fn a_token_is_made_for_a_person_who_exists_and_ends_when_told() {
+    use std::io::Write;
+    let dir = folder();
+    let output = run(dir.path(), &["token", "create", "--person", "nobody"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("nobody"), "{}", stderr(&output));
+    first_person(dir.path());
+    let (code, made) = json_of(dir.path(), &["token", "create", "--person", "admin", "--days", "2"]);
+    assert_eq!(code, Some(0));
+    let token = made["token"].as_str().expect("a token").to_owned();
+    assert!(token.starts_with("cmt_"), "{made}");
+    let revoke = || {
+        let mut child = crate::process::casemate()
+            .current_dir(dir.path())
+            .args(["token", "revoke"])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .expect("starts");
+        child.stdin.take().expect("piped").write_all(token.as_bytes()).expect("writes");
+        child.wait().expect("ends").code()
+    };
+    assert_eq!(revoke(), Some(0));
+    assert_eq!(revoke(), Some(2), "it had ended");
+}
+
+/// Lets the console make its first admin in the folder's store.
+fn first_person(dir: &std::path::Path) {
+    use std::io::{BufRead, BufReader};
+    std::fs::write(dir.join("first.yaml"), "console: {listen: \"127.0.0.1:0\"}\nlog: {level: error}\n")
+        .expect("writes");
+    let mut child = crate::process::casemate()
+        .current_dir(dir)
+        .args(["console", "--config", "first.yaml", "--format", "json"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let out = child.stdout.take().expect("piped");
+    let running = crate::process::Running(child);
+    assert!(BufReader::new(out).lines().map_while(Result::ok).any(|line| line == "}"), "it never was ready");
+    running.kill();
+}

@@ -105,6 +105,20 @@ pub async fn issue_api_token(
     Ok(Secret::new(token))
 }
 
+/// Ends a token before its time. False if it was not one, or had ended.
+///
+/// # Errors
+/// What the store says.
+pub async fn revoke_api_token(store: &dyn Store, clock: &Clock, token: &str) -> Result<bool, AccessError> {
+    let digest = digest_of(token.trim());
+    let Some(session) = store.session(&digest).await?.filter(|s| s.csrf == session::API_MARK) else {
+        return Ok(false);
+    };
+    store.delete_session(&digest).await?;
+    store.audit(&entry(clock.now(), "terminal", "token.revoke", &session.person, json!({}))).await?;
+    Ok(session.expires_at > clock.now())
+}
+
 fn entry(
     at: casemate_finding::UnixMs,
     actor: &str,
