@@ -42,6 +42,7 @@ impl Running {
 
     /// Ends it as a power cut would, that time after it said `cue` (an empty one: after its start); what it wrote, if it
     /// came to its end before.
+    #[expect(clippy::disallowed_methods, reason = "the program is killed by the clock")]
     pub(crate) fn kill_after(mut self, cue: &str, alive: Duration) -> Option<Output> {
         let (out, err) = (collect(self.0.stdout.take()), collect(self.0.stderr.take()));
         let mut begun = cue.is_empty().then(Instant::now);
