@@ -7,11 +7,10 @@ use std::sync::Arc;
 use casemate_console::{
     Console, ConsoleSettings, Extras, IssuedKey, KeyIssuer, KeyRequest, RunningConsole, TierLimits,
 };
-use casemate_finding::{Secret, UnixMs};
-use casemate_gateway::config::{SecretSource, TierConfig};
+use casemate_finding::{Secret, SecretReader, SecretSource, UnixMs};
+use casemate_gateway::config::TierConfig;
 use casemate_gateway::key::RANDOM_BYTES;
 use casemate_gateway::{Gateway, NewKey, ResolvedSecrets, RunningGateway, issue_key};
-use casemate_respond::config::SecretReader;
 use casemate_respond::{Respond, RunningRespond};
 use casemate_store::Store;
 use casemate_store::clock::Clock;
@@ -70,7 +69,7 @@ impl<'a> Wiring<'a> {
 
     /// The response engine's settings.
     pub(crate) fn respond(&self) -> Result<casemate_respond::config::Settings, Vec<Failure>> {
-        let reader = SecretReader { env: &environment, base: &self.base };
+        let reader = SecretReader { env: &environment, file: &read_file, base: &self.base };
         let mut written = self.config.respond.clone();
         written.data_dir = self.config.data_dir.clone();
         written
@@ -84,18 +83,7 @@ impl<'a> Wiring<'a> {
     }
 
     fn secret(&self, source: &SecretSource) -> Result<Secret<String>, String> {
-        let text = match (&source.env, &source.file) {
-            (Some(name), None) => environment(name).ok_or_else(|| format!("environment variable {name} is not set"))?,
-            (None, Some(path)) => {
-                let path = self.base.join(path);
-                std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?
-            }
-            _ => return Err("name exactly one of `env` and `file`".into()),
-        };
-        match text.lines().next().map(str::trim) {
-            Some(line) if !line.is_empty() => Ok(Secret::new(line.to_owned())),
-            _ => Err("is empty".into()),
-        }
+        SecretReader { env: &environment, file: &read_file, base: &self.base }.read(source)
     }
 
     /// What the console needs beside the store.
@@ -158,6 +146,10 @@ fn problem(place: &str, why: String) -> Failure {
 #[expect(clippy::disallowed_methods, reason = "the binary is the one that reads the environment")]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+fn read_file(path: &Path) -> std::io::Result<String> {
+    std::fs::read_to_string(path)
 }
 
 /// The posts that run in this process.

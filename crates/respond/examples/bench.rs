@@ -211,7 +211,7 @@ async fn steps(home: &Path, runs: u64) -> Result<String> {
     }
     let config: RespondConfig =
         serde_json::from_value(json!({"listen": "127.0.0.1:0", "data_dir": home.join("data")}))?;
-    let secrets = SecretReader { env: &|_| None, base: Path::new("/") };
+    let secrets = SecretReader { env: &|_| None, file: &|path| std::fs::read_to_string(path), base: Path::new("/") };
     let settings = config.validate(&secrets).map_err(|p| format!("{p:?}"))?;
     let playbook = casemate_playbook::load(&text, &casemate_playbook::Limits::DEFAULT).map_err(|p| format!("{p:?}"))?;
     let library = Library::new(vec![("bench".into(), playbook)]).map_err(|p| format!("{p:?}"))?;

@@ -15,7 +15,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("usage: respond_child CONFIG STORE".into());
     };
     let config: RespondConfig = serde_json::from_slice(&std::fs::read(config)?)?;
-    let secrets = SecretReader { env: &|_| None, base: std::path::Path::new(".") };
+    let secrets =
+        SecretReader { env: &|_| None, file: &|path| std::fs::read_to_string(path), base: std::path::Path::new(".") };
     let settings =
         config.validate(&secrets).map_err(|p| p.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
     let store = SqliteStore::open(file, Clock::system(), SqliteOptions::default()).await?;

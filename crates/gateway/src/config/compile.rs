@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use casemate_classify::CanarySet;
-use casemate_finding::Secret;
+use casemate_finding::{Secret, SecretSource};
 use casemate_wire::Dialect;
 use casemate_wire::json::JsonLimits;
 use http::uri::{Scheme, Uri};
@@ -16,8 +16,8 @@ use super::settings::{
     UpstreamAuth,
 };
 use super::written::{
-    ChecksConfig, EndpointConfig, GatewayConfig, PEPPER_PATH, RatesConfig, SecretSource, TierConfig, TimeoutsConfig,
-    UpstreamConfig, api_key_path, canary_path, endpoint_key_path,
+    ChecksConfig, EndpointConfig, GatewayConfig, PEPPER_PATH, RatesConfig, TierConfig, TimeoutsConfig, UpstreamConfig,
+    api_key_path, canary_path, endpoint_key_path,
 };
 
 /// Values of the secrets that the configuration names, by the paths of [`GatewayConfig::secret_sources`].
@@ -149,14 +149,9 @@ impl Compiler<'_> {
     /// The value of a secret that `source` names.
     fn secret(&mut self, source: Option<&SecretSource>, path: String) -> Option<Secret<String>> {
         let source = source?;
-        if source.env.is_some() == source.file.is_some() {
-            self.problem(path, "names both or neither of `env` and `file`", "keep exactly one of the two");
-            return None;
-        }
-        let from = match (&source.env, &source.file) {
-            (Some(env), _) => format!("set the environment variable {env}"),
-            (_, Some(file)) => format!("write it to {file}"),
-            _ => String::new(),
+        let from = match source {
+            SecretSource::Env(name) => format!("set the environment variable {name}"),
+            SecretSource::File(file) => format!("write it to {}", file.display()),
         };
         let value = self.secrets.get(&path).filter(|s| !s.expose().is_empty()).cloned();
         self.need(value, path, "is not there", from)
@@ -415,11 +410,17 @@ trusted_proxies: [10.0.0.0/8, 127.0.0.1]
     }
 
     #[test]
+    fn a_secret_with_two_homes_is_refused() {
+        let both = "upstreams: [{name: a, base_url: 'http://x', api_key: {env: K, file: F}}]";
+        assert!(serde_saphyr::from_str::<GatewayConfig>(both).is_err());
+    }
+
+    #[test]
     fn every_problem_is_told_with_its_place_and_remedy() {
         let bad = "
 listen: nowhere
 upstreams:
-  - {name: a, dialect: cohere, base_url: 'ftp://x', api_key: {env: K, file: F}}
+  - {name: a, dialect: cohere, base_url: 'ftp://x', api_key: {env: K}}
   - {name: a, dialect: openai, base_url: 'http://x', api_key: {env: NOT_SET}}
 tiers: {t: {requests_per_min: 0, inspection: {output: {injection: redact}}}}
 trusted_proxies: [everyone]

@@ -11,5 +11,5 @@ pub use settings::{
 };
 pub use written::{
     AbuseConfig, ChecksConfig, EndpointConfig, GatewayConfig, InspectionConfig, JsonConfig, LimitsConfig, RatesConfig,
-    SecretSource, SurgeConfig, TierConfig, TimeoutsConfig, TlsConfig, UpstreamConfig,
+    SurgeConfig, TierConfig, TimeoutsConfig, TlsConfig, UpstreamConfig,
 };

@@ -2,19 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use casemate_finding::SecretSource;
 use serde::{Deserialize, Serialize};
 
 use super::settings::Action;
-
-/// Where a secret is kept: exactly one of the two. The configuration text itself never holds one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SecretSource {
-    /// Name of an environment variable.
-    pub env: Option<String>,
-    /// Path of a file whose first line is the secret.
-    pub file: Option<String>,
-}
 
 /// The `gateway:` section.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

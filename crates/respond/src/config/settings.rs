@@ -5,13 +5,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use casemate_finding::Secret;
+use casemate_finding::{Secret, SecretReader, SecretSource};
 use casemate_store::model::TenantId;
 use casemate_triage::{GenericMapping, TierPolicy};
 use ipnet::IpNet;
 use url::Url;
 
-use super::secret::SecretReader;
 use super::written::{
     AuthConfig, ConnectionConfig, EgressConfig, EvidenceConfig, HeaderConfig, InventoryConfig, LimitsConfig,
     RespondConfig, SourceConfig, TierConfig,
@@ -196,7 +195,7 @@ impl Check<'_> {
         self.problems.push(ConfigProblem { place: place.to_owned(), why });
     }
 
-    fn secret(&mut self, place: &str, from: &super::SecretConfig) -> Option<Secret<String>> {
+    fn secret(&mut self, place: &str, from: &SecretSource) -> Option<Secret<String>> {
         self.secrets.read(from).map_err(|why| self.problem(place, why)).ok()
     }
 

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use casemate_finding::SecretSource;
 use casemate_triage::{GenericFields, Rung};
 use serde::{Deserialize, Serialize};
-
-use super::secret::SecretConfig;
 
 /// The `respond` section.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,19 +101,19 @@ pub enum AuthConfig {
     /// `Authorization: Bearer …`.
     Bearer {
         /// The token.
-        token: SecretConfig,
+        token: SecretSource,
     },
     /// `Authorization: Basic …`.
     Basic {
         /// The user.
         user: String,
         /// The password.
-        password: SecretConfig,
+        password: SecretSource,
     },
     /// HMAC-SHA-256 of the body, in hex, with or without `sha256=` before it.
     Hmac {
         /// The key.
-        secret: SecretConfig,
+        secret: SecretSource,
         /// The header that carries it. Default `x-signature-256`.
         #[serde(default = "signature_header")]
         header: String,
@@ -242,7 +241,7 @@ pub struct HeaderConfig {
     pub value: Option<String>,
     /// Its value as a secret.
     #[serde(default)]
-    pub secret: Option<SecretConfig>,
+    pub secret: Option<SecretSource>,
     /// Written before the secret, as `Bearer `. Default empty.
     #[serde(default)]
     pub prefix: String,

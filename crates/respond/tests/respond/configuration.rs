@@ -10,7 +10,11 @@ use crate::world::World;
 
 fn problems(config: Value) -> Vec<String> {
     let config: RespondConfig = serde_json::from_value(config).expect("written form");
-    let secrets = SecretReader { env: &|name| (name == "SET").then(|| "x".to_owned()), base: Path::new("/nowhere") };
+    let secrets = SecretReader {
+        env: &|name| (name == "SET").then(|| "x".to_owned()),
+        file: &|path| std::fs::read_to_string(path),
+        base: Path::new("/nowhere"),
+    };
     match config.validate(&secrets) {
         Ok(_) => Vec::new(),
         Err(problems) => problems.iter().map(ToString::to_string).collect(),
@@ -28,7 +32,11 @@ fn the_defaults_are_valid_and_unknown_keys_are_not() {
 fn the_example_is_valid_and_means_what_it_says() {
     let text = include_str!("../../respond.example.yaml");
     let config: RespondConfig = serde_saphyr::from_str(text).expect("written form");
-    let secrets = SecretReader { env: &|name| Some(format!("value of {name}")), base: Path::new("/base") };
+    let secrets = SecretReader {
+        env: &|name| Some(format!("value of {name}")),
+        file: &|path| std::fs::read_to_string(path),
+        base: Path::new("/base"),
+    };
     let settings = config.validate(&secrets).expect("valid");
     assert_eq!(settings.sources.len(), 3);
     assert_eq!(settings.evidence.roots, [Path::new("/base/data"), Path::new("/base/models")]);

@@ -61,7 +61,9 @@ impl World {
 
     pub fn settings(home: &Path, more: Value) -> Settings {
         let config: RespondConfig = serde_json::from_value(Self::config(home, more)).expect("written form");
-        config.validate(&SecretReader { env: &|_| None, base: home }).expect("valid")
+        config
+            .validate(&SecretReader { env: &|_| None, file: &|path| std::fs::read_to_string(path), base: home })
+            .expect("valid")
     }
 
     pub async fn start(more: Value) -> Self {
