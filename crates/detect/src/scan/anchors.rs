@@ -14,8 +14,6 @@ use crate::{
 /// Base64url, where a long token goes on.
 const TOKEN_TAIL: ByteSet = ByteSet::of(b"_-.").range(b'a', b'z').range(b'A', b'Z').range(b'0', b'9');
 
-/// A token whose body is less rare than this is made of words.
-const BODY_RARITY_MIN: f32 = 4.0;
 /// Score of what looks typed, not made, where a service's key belongs: replaced, never a reason to block.
 const FILLER_SCORE: f32 = 0.55;
 
@@ -73,11 +71,6 @@ impl Pass<'_> {
             return;
         }
         let Some(end) = pattern.match_at(bytes, start) else { return };
-        // `glpat-my_very_long_example_token`: words, no key.
-        let body = &bytes[start + pattern.prefix().len()..end];
-        if body.len() >= 20 && secret::rarity(body) < BODY_RARITY_MIN {
-            return;
-        }
         self.secret_value(rule_index, start, end, 0.0, out);
     }
 
@@ -153,10 +146,14 @@ impl Pass<'_> {
             let shaped = !assigned.call && rule.matcher.values.iter().any(|p| p.matches_all(value));
             if shaped && (hit.whole || hit.end - hit.start >= 4) && assigned.fillers <= 5 {
                 let keyed = assigned.fillers > 0 || self.secret_word_in(assigned.name);
-                let near_miss = if self.cut_short(start, end) { 3.5 } else { 0.0 };
-                let extra = if keyed { 2.0 } else { 0.0 } - if assigned.operator { 0.0 } else { 0.5 } - near_miss
-                    + secret::shape_evidence(value);
                 let usual = secret::usual_length(value);
+                let exact = rule.spec.exact;
+                if !exact && self.cut_short(start, end) {
+                    continue;
+                }
+                let extra = if keyed { 2.0 } else if usual || exact { 0.0 } else { -0.6 }
+                    - if assigned.operator { 0.0 } else { 0.5 }
+                    + if exact { 0.0 } else { secret::shape_evidence(value) };
                 let typed = secret::is_sequence(value);
                 let plain = rule.rarity > 0.0 && secret::rarity(value) < rule.rarity;
                 if keyed
@@ -187,8 +184,8 @@ impl Pass<'_> {
             && let Some(logits) =
                 secret::judge(self.bytes, assigned, name_kind(&self.bytes[hit.start as usize..hit.end as usize]))
         {
-            let near_miss = if self.cut_short(start, end) { 3.5 } else { 0.0 };
-            let prior = self.engine.rules[usize::from(rule)].prior - near_miss;
+            let misfit = if self.misfit(assigned.name, value) { 3.5 } else { 0.0 };
+            let prior = self.engine.rules[usize::from(rule)].prior - misfit;
             self.keep(rule, start, end, sigmoid(logits + prior - self.path_evidence()), out);
         }
     }
@@ -210,6 +207,20 @@ impl Pass<'_> {
         let same_end = self.hits[..index].iter().rev().take_while(|h| h.end == hit.end);
         let later = self.hits[index + 1..].iter().take_while(|h| h.end <= hit.end + 24);
         same_end.chain(later).any(|h| h.start <= hit.start && h.end - h.start > hit.end - hit.start && service(h))
+    }
+
+    /// True if the name has a service's word whose keys have a form that `value` has not.
+    fn misfit(&self, (start, end): (usize, usize), value: &[u8]) -> bool {
+        let first = self.hits.partition_point(|h| (h.end as usize) <= start);
+        let mut named = self.hits[first..]
+            .iter()
+            .take_while(|h| h.end as usize <= end)
+            .filter(|h| h.start as usize >= start)
+            .flat_map(|h| &self.engine.words.uses[usize::from(h.word)].services)
+            .map(|rule| &self.engine.rules[usize::from(*rule)])
+            .filter(|rule| rule.spec.exact)
+            .peekable();
+        named.peek().is_some() && !named.any(|rule| rule.matcher.values.iter().any(|p| p.matches_all(value)))
     }
 
     /// True if `start..end` has the head of a known token and is shorter than any of them.

@@ -175,7 +175,7 @@ pub(crate) fn shape_evidence(value: &[u8]) -> f32 {
     let plain = value.iter().all(u8::is_ascii_alphanumeric);
     match value.len() {
         _ if odd_hex(value) => -2.5,
-        ..=19 if hex => -2.2,
+        ..=19 if hex => -3.0,
         ..=19 if plain => -0.8,
         ..=19 => -1.8,
         _ if broken_uuid(value) => -3.0,
@@ -242,7 +242,7 @@ pub(crate) fn judge(bytes: &[u8], assigned: &Assigned, name: Name) -> Option<f32
     let upper = value.iter().filter(|b| b.is_ascii_uppercase()).count();
     let lower = value.iter().filter(|b| b.is_ascii_lowercase()).count();
     let symbols = value.len() - digits - upper - lower;
-    if digits == value.len() && name == Name::Key || broken_uuid(value) || is_sequence(value) || is_package(value) {
+    if digits == value.len() && name == Name::Key || broken_uuid(value) || is_package(value) {
         return None;
     }
     let path = value.contains(&b'/') && rare < 5.2
@@ -303,6 +303,13 @@ pub(crate) fn judge(bytes: &[u8], assigned: &Assigned, name: Name) -> Option<f32
     }
     if odd_hex(value) {
         logits -= 2.0;
+    }
+    if is_sequence(value) {
+        logits -= 1.5;
+    }
+    if value.len() == 24 && value.iter().all(u8::is_ascii_hexdigit) {
+        // The ids of documents have this form.
+        logits -= 1.5;
     }
     if matches!(full, b"key" | b"auth" | b"Key" | b"Auth") {
         logits -= 1.5;
