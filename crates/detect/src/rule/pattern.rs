@@ -115,6 +115,15 @@ impl Pattern {
         }
     }
 
+    /// Length of the shortest match.
+    pub(crate) fn length_min(&self) -> usize {
+        let length = |part: &Part| match part {
+            Part::Literal(l) => l.len(),
+            Part::Class { min, .. } => *min,
+        };
+        self.parts.iter().map(length).sum()
+    }
+
     /// The end of the match that begins at `at`, if the text there matches and is not the middle of a longer run.
     pub(crate) fn match_at(&self, bytes: &[u8], at: usize) -> Option<usize> {
         let mut i = at;

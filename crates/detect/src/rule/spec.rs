@@ -97,6 +97,9 @@ pub struct RuleSpec {
     /// Shapes of announced values, in the language of `tokens`.
     #[serde(default)]
     pub values: Vec<String>,
+    /// True if the service has no keys of other shapes than `values`: another value beside its name is no secret.
+    #[serde(default)]
+    pub exact: bool,
     /// Literals of which one is in, or shortly before, every match of `regex`.
     #[serde(default)]
     pub keywords: Vec<String>,
@@ -150,6 +153,8 @@ pub(crate) struct Family {
     name: String,
     services: Vec<String>,
     values: Vec<String>,
+    #[serde(default)]
+    exact: bool,
     #[serde(default = "default_prior")]
     prior: f32,
     #[serde(default)]
@@ -169,6 +174,7 @@ impl Family {
                 name: fill(&self.name),
                 services: vec![service.clone()],
                 values: self.values.clone(),
+                exact: self.exact,
                 prior: self.prior,
                 rarity: self.rarity,
                 examples: self.examples.iter().map(fill).collect(),

@@ -14,6 +14,9 @@ use crate::{
 /// Base64url, where a long token goes on.
 const TOKEN_TAIL: ByteSet = ByteSet::of(b"_-.").range(b'a', b'z').range(b'A', b'Z').range(b'0', b'9');
 
+/// Score of what looks typed, not made, where a service's key belongs: replaced, never a reason to block.
+const FILLER_SCORE: f32 = 0.55;
+
 impl Pass<'_> {
     /// Follows every anchor up.
     pub(crate) fn anchors(&self, out: &mut Vec<Candidate>) {
@@ -143,10 +146,29 @@ impl Pass<'_> {
             let shaped = !assigned.call && rule.matcher.values.iter().any(|p| p.matches_all(value));
             if shaped && (hit.whole || hit.end - hit.start >= 4) && assigned.fillers <= 5 {
                 let keyed = assigned.fillers > 0 || self.secret_word_in(assigned.name);
-                let extra = if keyed { 2.0 } else { 0.0 }
+                let usual = secret::usual_length(value);
+                let exact = rule.spec.exact;
+                if !exact && self.cut_short(start, end) {
+                    continue;
+                }
+                let extra = if keyed { 2.0 } else if usual || exact { 0.0 } else { -0.6 }
                     - if assigned.operator { 0.0 } else { 0.5 }
-                    - if secret::odd_hex(value) { 2.5 } else { 0.0 };
-                self.secret_value(rule_index, start, end, extra, out);
+                    + if exact { 0.0 } else { secret::shape_evidence(value) };
+                let typed = secret::is_sequence(value);
+                let plain = rule.rarity > 0.0 && secret::rarity(value) < rule.rarity;
+                if keyed
+                    && (typed && (usual || value.len() >= 24)
+                        || plain
+                            && usual
+                            && value.iter().any(u8::is_ascii_digit)
+                            && !secret::is_placeholder(value))
+                {
+                    // A sequence where the service's key belongs is a filler, or a key that a test made up: shown and
+                    // replaced, never a reason to block.
+                    self.keep(rule_index, start, end, FILLER_SCORE - 0.1 * self.path_evidence(), out);
+                } else if !(keyed && typed) {
+                    self.secret_value(rule_index, start, end, extra, out);
+                }
             }
         }
         // `apikey` at the end of `acmeapikey` counts, `key` at the beginning of `keyframe` does not.
@@ -162,7 +184,8 @@ impl Pass<'_> {
             && let Some(logits) =
                 secret::judge(self.bytes, assigned, name_kind(&self.bytes[hit.start as usize..hit.end as usize]))
         {
-            let prior = self.engine.rules[usize::from(rule)].prior;
+            let misfit = if self.misfit(assigned.name, value) { 3.5 } else { 0.0 };
+            let prior = self.engine.rules[usize::from(rule)].prior - misfit;
             self.keep(rule, start, end, sigmoid(logits + prior - self.path_evidence()), out);
         }
     }
@@ -184,6 +207,41 @@ impl Pass<'_> {
         let same_end = self.hits[..index].iter().rev().take_while(|h| h.end == hit.end);
         let later = self.hits[index + 1..].iter().take_while(|h| h.end <= hit.end + 24);
         same_end.chain(later).any(|h| h.start <= hit.start && h.end - h.start > hit.end - hit.start && service(h))
+    }
+
+    /// True if the name has a service's word whose keys have a form that `value` has not.
+    fn misfit(&self, (start, end): (usize, usize), value: &[u8]) -> bool {
+        let first = self.hits.partition_point(|h| (h.end as usize) <= start);
+        let mut named = self.hits[first..]
+            .iter()
+            .take_while(|h| h.end as usize <= end)
+            .filter(|h| h.start as usize >= start)
+            .flat_map(|h| &self.engine.words.uses[usize::from(h.word)].services)
+            .map(|rule| &self.engine.rules[usize::from(*rule)])
+            .filter(|rule| rule.spec.exact)
+            .peekable();
+        named.peek().is_some() && !named.any(|rule| rule.matcher.values.iter().any(|p| p.matches_all(value)))
+    }
+
+    /// True if `start..end` has the head of a known token and is shorter than any of them.
+    fn cut_short(&self, start: usize, end: usize) -> bool {
+        let first = self.hits.partition_point(|h| (h.end as usize) <= start);
+        let heads = self.hits[first..].iter().take_while(|h| (h.end as usize) <= start + 24);
+        let mut known = false;
+        for head in heads.filter(|h| h.start as usize == start && h.end - h.start >= 3) {
+            for (rule, pattern) in &self.engine.words.uses[usize::from(head.word)].tokens {
+                let pattern = &self.engine.rules[usize::from(*rule)].matcher.tokens[usize::from(*pattern)];
+                if !matches!(pattern.prefix().last(), Some(b'_' | b'-')) || !self.bytes[start..].starts_with(pattern.prefix())
+                {
+                    continue;
+                }
+                if pattern.length_min() <= end - start {
+                    return false;
+                }
+                known = true;
+            }
+        }
+        known
     }
 
     /// True if a word such as `key` or `token` is in the name.

@@ -1,6 +1,6 @@
 //! The generic rule: is the value assigned to a name like `password` or `api_key` a secret?
 
-use super::{Assigned, is_placeholder, rarity};
+use super::{Assigned, is_placeholder, is_sequence, rarity};
 
 /// What the name promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +101,20 @@ const NOT_GENERIC: &[&str] = &[
     "primarykey",
 ];
 
+/// Last words of names that say which application or account it is: shown to everyone, `client_id` as much as `app_id`.
+const OWNERS: &[&str] = &["client", "app", "application", "tenant", "account", "project", "org", "organization", "team"];
+
+/// True if the name says that its value identifies and does not open: `client_id`, `public_key`.
+fn names_public(words: &[&[u8]]) -> bool {
+    let is = |word: &[u8], other: &str| word.eq_ignore_ascii_case(other.as_bytes());
+    let id = match words {
+        [.., owner, last] if is(last, "id") => OWNERS.iter().any(|o| is(owner, o)),
+        [.., last] => ["clientid", "appid", "projectid", "tenantid"].iter().any(|w| is(last, w)),
+        [] => false,
+    };
+    id || words.iter().any(|w| is(w, "public") || is(w, "publishable"))
+}
+
 /// True if the name says that its value is no secret: `key_name`, `token_url`, and without a service `public_key`.
 pub(crate) fn names_no_secret(bytes: &[u8], assigned: &Assigned, generic: bool) -> bool {
     let (start, end) = assigned.name;
@@ -116,6 +130,7 @@ pub(crate) fn names_no_secret(bytes: &[u8], assigned: &Assigned, generic: bool) 
     let words = name_words(name);
     let listed = |word: &[u8], list: &[&str]| list.iter().any(|w| word.eq_ignore_ascii_case(w.as_bytes()));
     words.last().is_some_and(|word| listed(word, NOT_SECRETS))
+        || names_public(&words)
         || (generic && words.iter().any(|word| listed(word, NOT_GENERIC)))
 }
 
@@ -151,6 +166,44 @@ fn name_words(name: &[u8]) -> Vec<&[u8]> {
 pub(crate) fn odd_hex(value: &[u8]) -> bool {
     value.iter().all(u8::is_ascii_hexdigit)
         && !matches!(value.len(), 16 | 20 | 24 | 32 | 36 | 40 | 48 | 56 | 60 | 64 | 80 | 96 | 128..)
+}
+
+/// What length and alphabet of a value announced by a service's name say, in logits: keys are made by machines, and
+/// machines make them 32, 40 or 64 characters long far more often than 17 or 23.
+pub(crate) fn shape_evidence(value: &[u8]) -> f32 {
+    let hex = value.iter().all(u8::is_ascii_hexdigit);
+    let plain = value.iter().all(u8::is_ascii_alphanumeric);
+    match value.len() {
+        _ if odd_hex(value) => -2.5,
+        ..=19 if hex => -3.0,
+        ..=19 if plain => -0.8,
+        ..=19 => -1.8,
+        _ if broken_uuid(value) => -3.0,
+        _ => 0.0,
+    }
+}
+
+/// True for hexadecimal digits in groups that are not those of a UUID.
+pub(crate) fn broken_uuid(value: &[u8]) -> bool {
+    value.contains(&b'-') && value.iter().all(|b| b.is_ascii_hexdigit() || *b == b'-') && !is_uuid(value)
+}
+
+/// True for a name and a version: `jackson-databind-2.15.1`.
+fn is_package(value: &[u8]) -> bool {
+    let Some(at) = value.iter().rposition(|b| *b == b'-') else { return false };
+    let version = &value[at + 1..];
+    at >= 3
+        && version.iter().filter(|b| **b == b'.').count() == 2
+        && version.iter().all(|b| b.is_ascii_digit() || *b == b'.')
+        && version.iter().any(u8::is_ascii_digit)
+}
+
+/// True for the usual length of a machine-made key of one alphabet.
+pub(crate) fn usual_length(value: &[u8]) -> bool {
+    is_uuid(value)
+        || value.iter().all(u8::is_ascii_alphanumeric)
+            && (20..=128).contains(&value.len())
+            && (value.len().is_multiple_of(8) || matches!(value.len(), 20 | 30 | 36))
 }
 
 /// True for the shape of a UUID.
@@ -189,7 +242,7 @@ pub(crate) fn judge(bytes: &[u8], assigned: &Assigned, name: Name) -> Option<f32
     let upper = value.iter().filter(|b| b.is_ascii_uppercase()).count();
     let lower = value.iter().filter(|b| b.is_ascii_lowercase()).count();
     let symbols = value.len() - digits - upper - lower;
-    if digits == value.len() && name == Name::Key {
+    if digits == value.len() && name == Name::Key || broken_uuid(value) || is_package(value) {
         return None;
     }
     let path = value.contains(&b'/') && rare < 5.2
@@ -225,6 +278,7 @@ pub(crate) fn judge(bytes: &[u8], assigned: &Assigned, name: Name) -> Option<f32
         logits -= 1.2;
     }
     logits += match value.len() {
+        0..=7 if name == Name::Key => return None,
         0..=7 => -0.8,
         8..=9 if name == Name::Key => -4.5,
         10..=11 if name == Name::Key => -2.0,
@@ -249,6 +303,13 @@ pub(crate) fn judge(bytes: &[u8], assigned: &Assigned, name: Name) -> Option<f32
     }
     if odd_hex(value) {
         logits -= 2.0;
+    }
+    if is_sequence(value) {
+        logits -= 1.5;
+    }
+    if value.len() == 24 && value.iter().all(u8::is_ascii_hexdigit) {
+        // The ids of documents have this form.
+        logits -= 1.5;
     }
     if matches!(full, b"key" | b"auth" | b"Key" | b"Auth") {
         logits -= 1.5;

@@ -60,6 +60,14 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         return true;
     }
     let lower = value[..value.len().min(512)].to_ascii_lowercase();
+    // `$db_password`: a variable, not a password with a dollar sign.
+    if value[0] == b'$'
+        && value.contains(&b'_')
+        && value[1..].iter().all(|b| b.is_ascii_lowercase() || *b == b'_')
+        && value.len() > 3
+    {
+        return true;
+    }
     if value[0] == b'$' && value.len() > 1 && (value[1].is_ascii_alphabetic() || value[1] == b'{' || value[1] == b'(') {
         let name = &value[1..];
         if name.iter().all(|b| b.is_ascii_uppercase() || *b == b'_' || b.is_ascii_digit())
@@ -70,7 +78,17 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     }
     if matches!(
         &lower[..],
-        b"true" | b"false" | b"none" | b"nil" | b"null" | b"string" | b"password" | b"secret" | b"token"
+        b"true"
+            | b"false"
+            | b"none"
+            | b"nil"
+            | b"null"
+            | b"string"
+            | b"password"
+            | b"passphrase"
+            | b"passwd"
+            | b"secret"
+            | b"token"
     ) {
         return true;
     }
@@ -84,6 +102,9 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     // `%ENV%`, `{name}`, `[token]`, `@name@`.
     let (first, last) = (lower[0], lower[lower.len() - 1]);
     if matches!((first, last), (b'%', b'%') | (b'{', b'}') | (b'[', b']') | (b'@', b'@') | (b'(', b')')) {
+        return true;
+    }
+    if value.windows(14).any(|w| w == b"EXAMPLEEXAMPLE") {
         return true;
     }
     // A long random value holds any short word by chance.

@@ -14,6 +14,8 @@ pub(crate) fn url_password(bytes: &[u8], at: usize) -> Option<(Span, bool)> {
     while i < stop {
         match bytes[i] {
             b':' if colon.is_none() => colon = Some(i),
+            // `smtps://me@mail.test:password@host`: an address as user name.
+            b'@' if colon.is_none() && bytes[i..stop].iter().take(120).skip(1).any(|b| *b == b'@') => {}
             b'@' => break,
             b'/' | b'?' if colon.is_none() => return None,
             b'/' if bytes[i - 1] == b'/' => return None,

@@ -50,7 +50,8 @@ pub(super) fn user_password(raw: &[u8], _: &[u8]) -> Check {
     let Some(at) = raw.iter().position(|b| *b == b':') else { return Check::Fail };
     // A key as user name, with nothing after the colon, is how some services take it.
     let value = if at + 1 == raw.len() { &raw[..at] } else { &raw[at + 1..] };
-    let plain = matches!(value, b"pass" | b"password" | b"pwd" | b"secret" | b"token" | b"PASSWORD");
+    let variable = value.len() <= 3 && value.starts_with(b"$");
+    let plain = variable || matches!(value, b"pass" | b"password" | b"pwd" | b"secret" | b"token" | b"PASSWORD");
     if plain || value.starts_with(b"//") || crate::secret::is_placeholder(value) { Check::Fail } else { Check::Unknown }
 }
 
