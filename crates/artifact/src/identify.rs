@@ -87,8 +87,7 @@ fn pickles<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, head: &[u8]) -> bool {
         && !head.starts_with(b"PK\x03\x04")
         || pickle::looks_like_pickle(head)
     {
-        scan_as_pickle(scan, job);
-        return true;
+        return scan_as_pickle(scan, job, head);
     }
     false
 }
@@ -98,7 +97,7 @@ fn formats<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, head: &[u8], name: &str) 
     if head.starts_with(b"GGUF") {
         gguf::scan_gguf(scan, job);
     }
-    if safetensors::looks_like(head, job.source.len()) {
+    if safetensors::looks_like(head, job.source.len()) || job.hint == Hint::Member && name.ends_with(".safetensors") {
         safetensors::scan_safetensors(scan, job, head);
     }
     if let Some(base) = hdf5::signature_at(&job.source) {
@@ -288,19 +287,34 @@ fn mismatch(scan: &mut Scan<'_, '_>, job: &Job<'_>, name: &str, pickled: bool) {
     }
 }
 
-fn scan_as_pickle<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
-    scan.format("pickle");
+/// Endings of files that are opened with an unpickler, whatever they begin like.
+static PICKLE_ENDINGS: &[&str] = &[
+    "pkl", "pickle", "p", "pck", "pcl", "dill", "joblib", "pt", "pth", "bin", "ckpt", "sav", "model", "mdl", "dat",
+    "data",
+];
+
+/// Scans the part as pickles; false when it merely begins like one, as lists of words do (`cat`, `dog`).
+fn scan_as_pickle<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, head: &[u8]) -> bool {
+    let ending = job.file_name(scan).rsplit_once('.').map_or(String::new(), |(_, e)| e.to_ascii_lowercase());
+    let words = head.first().is_some_and(u8::is_ascii)
+        && head.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace() || *b >= 0x80)
+        && !PICKLE_ENDINGS.contains(&ending.as_str());
     let setting = match job.hint {
         Hint::TorchPickle => Setting::Torch,
         Hint::Guess => Setting::Guess,
         // What reads as both counts as a pickle when it is one to its end.
-        Hint::Member if msgpack::looks_like(&job.source.bytes(0, 512), false) => Setting::Guess,
+        Hint::Member if words || msgpack::looks_like(head, false) => Setting::Guess,
         Hint::Member | Hint::Pickle => Setting::Alone,
     };
     let facts = pickle::scan_pickle(scan, job, 0, setting);
+    let read = facts.streams > 0 || setting != Setting::Guess || job.hint == Hint::Guess;
+    if read {
+        scan.format("pickle");
+    }
     if let Some(there) = &job.storages {
         torch::check_storages(scan, &facts.storages, there);
     }
+    read
 }
 
 /// Decodes the part in place; false when nothing is left to look at.

@@ -229,7 +229,13 @@ pub(crate) fn scan_zip<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
     let ends = zip.ends();
     let mut entries: Vec<Entry> = Vec::new();
     let mut directories: Vec<(Directory, u64)> = Vec::new();
+    // Bytes of stored members. An end record in one of them is that of an archive inside this one, which is read as such.
+    let mut stored: Vec<(u64, u64)> = Vec::new();
     for end in &ends {
+        if stored.iter().any(|(from, to)| from <= end && end + 22 <= *to) {
+            continue;
+        }
+        let known = entries.len();
         for d in zip.directories(*end) {
             if directories.iter().any(|(o, _)| o.at == d.at && o.shift == d.shift) {
                 continue;
@@ -262,6 +268,14 @@ pub(crate) fn scan_zip<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
                     "the directory does not have as many entries as its end record says",
                     format!("{n} entries, {} promised", d.entries),
                 );
+            }
+        }
+        if ends.len() > 1 {
+            // Storages of PyTorch are not read, so that nothing may hide in them.
+            for e in entries.iter().skip(known).filter(|e| e.method == 0 && !is_storage(&text(&e.name))) {
+                if let Some((_, data)) = zip.local(e.local) {
+                    stored.push((data, data.saturating_add(e.packed)));
+                }
             }
         }
     }
