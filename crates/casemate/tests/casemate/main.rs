@@ -4,4 +4,5 @@ mod commands;
 mod demonstration;
 mod kill;
 mod process;
+mod scan_models;
 mod stub;
