@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Runs the published pickle and model scanners over a folder of labelled samples and makes the table of bench/artifacts.md.
 
-    python3 bench/artifacts_peers.py LABELS.csv SAMPLES_DIR VENV_DIR [--timeout 20] [--only NAME,NAME]
+    python3 bench/artifacts_peers.py LABELS.csv SAMPLES_DIR VENV_DIR [--timeout 20] [--only NAME,NAME] [--log FILE]
 
 VENV_DIR is a virtual environment outside the repository with picklescan, modelscan, fickling and modelaudit. Each scanner
-runs in a worker process of that environment, which imports it once and takes one path after the other, with a time limit
-for each; a worker that hangs or dies counts as an error for that file and is started again. Only scanning functions are
+runs in a worker process of that environment, which imports it once and takes one path after the other, with a limit of
+processor seconds for each, so that a busy machine does not count against it; a worker that hangs (ten minutes in all) or
+dies counts as an error for that file and is started again. --log writes one JSON line for each file as it is answered. Only scanning functions are
 called: nothing is loaded or unpickled. CPU time is user + system of the workers, start of the interpreter included.
 """
-import argparse, csv, json, os, resource, select, subprocess, sys
+import argparse, csv, json, os, resource, select, subprocess, sys, time
 
 WORKER = r"""
 import os, sys, json, logging
@@ -72,14 +73,27 @@ class Worker:
         try:
             self.process.stdin.write(path.encode() + b"\n")
             self.process.stdin.flush()
-            ready, _, _ = select.select([self.process.stdout], [], [], timeout + (120 if fresh else 0))
+            before, began = (0 if fresh else self.cpu()), time.monotonic()
+            ready = []
+            while not ready and time.monotonic() - began < 600 and self.cpu() - before < timeout + (60 if fresh else 0):
+                ready, _, _ = select.select([self.process.stdout], [], [], 1)
+                if self.process.poll() is not None:
+                    break
             line = self.process.stdout.readline() if ready else b""
+            late = not ready and self.process.poll() is None
         except OSError:
-            line = b""
+            line, late = b"", False
         if not line:
             self.stop()
-            return "error"
+            return "error: time" if late else "error"
         return line.decode().strip()
+
+    def cpu(self):
+        try:
+            fields = open(f"/proc/{self.process.pid}/stat").read().rsplit(")", 1)[1].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        except (OSError, IndexError):
+            return 0.0
 
     def stop(self):
         if self.process:
@@ -93,6 +107,7 @@ def main():
     a.add_argument("labels"), a.add_argument("samples"), a.add_argument("venv")
     a.add_argument("--timeout", type=float, default=20)
     a.add_argument("--only", default="")
+    a.add_argument("--log", default="")
     a = a.parse_args()
     rows = list(csv.DictReader(open(a.labels)))
     pickled = {"pickle", "pkl", "joblib", "pt", "pth", "npy", "npz", "container", "gz", "gzip", "bz2", "lzma", "xz", "lz4", "torch-zip", "bin", "jit"}
@@ -103,7 +118,12 @@ def main():
             continue
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         w = Worker(os.path.join(a.venv, "bin", "python"), name)
-        results = [w.ask(os.path.join(os.path.abspath(a.samples), r["path"]), a.timeout) for r in rows]
+        results = []
+        for r in rows:
+            results.append(w.ask(os.path.join(os.path.abspath(a.samples), r["path"]), a.timeout))
+            if a.log:
+                with open(a.log, "a") as log:
+                    log.write(json.dumps({"scanner": name, "path": r["path"], "label": r["label"], "answer": results[-1]}) + "\n")
         w.stop()
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -117,6 +137,9 @@ def main():
         for label, want in [(name, ("flagged",))] + ([(name + ", critical only", ("flagged critical",))] if name == "modelaudit" else []):
             print("| " + " | ".join([label, share(bad, want), share(bad, ("clean",)), share(bad, ("error", "skipped")), share(lambda r: not bad(r) and r["format"] in pickled, want),
                   share(lambda r: not bad(r) and r["format"] not in pickled, want), f"{cpu:.0f}"]) + " |", flush=True)
+        late = sum(x == "error: time" for x in results)
+        if late:
+            print(f"{name}: {late} of {len(results)} files were not answered in {a.timeout:.0f} processor seconds", flush=True)
 
 
 main()

@@ -265,6 +265,28 @@ def keras_names(wheels, out):
             f.write("\n".join(sorted(names)) + "\n")
 
 
+def tensorflow_operators(wheels, out):
+    """OUT_DIR/tf_ops.txt: every operator that the wrappers of the TensorFlow wheels name, after a line for each wheel."""
+    names, sources = set(), []
+    for name in sorted(os.listdir(wheels)):
+        if not (name.startswith("tensorflow") and name.endswith(".whl")):
+            continue
+        path = os.path.join(wheels, name)
+        with open(path, "rb") as f:
+            digest = hashlib.file_digest(f, "sha256").hexdigest()
+        sources.append("# " + "\t".join(name.split("-")[:2] + [digest]))
+        with zipfile.ZipFile(path) as z:
+            for info in z.infolist():
+                if re.search(r"/gen_\w+\.py$", info.filename):
+                    text = z.read(info).decode("utf-8", "replace")
+                    names |= set(re.findall(r"_apply_op_helper\(\s*\"(\w+)\"", text)) | set(re.findall(r"_execute\.execute\(b\"(\w+)\"", text))
+                    names |= set(re.findall(r"TFE_Py_FastPathExecute\(\s*_ctx, \"(\w+)\"", text))
+    if names:
+        with open(os.path.join(out, "tf_ops.txt"), "w") as f:
+            f.write("\n".join(sources + sorted(names)) + "\n")
+
+
 if __name__ == "__main__":
     main()
     keras_names(sys.argv[1], sys.argv[2])
+    tensorflow_operators(sys.argv[1], sys.argv[2])

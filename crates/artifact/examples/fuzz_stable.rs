@@ -3,8 +3,9 @@
 //! `cargo run --release -p casemate-artifact --example fuzz_stable -- SEED SECONDS [FOLDER_OF_SEEDS]`
 //!
 //! Each round takes a seed (or splices two), changes it (bits, lengths, blocks, opcodes, magics), scans it with small
-//! limits and checks what must hold: no panic, no scan over the time for one input, the same report twice for the same
-//! bytes now and then. On a panic or a slow input the bytes are written to `fuzz-crash-SEED-ROUND.hex` and the run ends.
+//! limits and checks what must hold: no panic, no scan over the processor time for one input, the same report twice for
+//! the same bytes now and then, peak memory below the budget. On a failure the bytes are written to
+//! `fuzz-crash-SEED-ROUND.hex` and the run ends. Each minute a line says how far it is and what processor time it took.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -59,6 +60,17 @@ fn seeds() -> Vec<(String, Vec<u8>)> {
         ("r.bz2".to_owned(), b"BZh9\x31\x41\x59\x26\x53\x59\0\0\0\0\0".to_vec()),
         ("s.xz".to_owned(), b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4\x46\x02\0".to_vec()),
         ("t.lzma".to_owned(), b"\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0\0".to_vec()),
+        ("w.mlmodel".to_owned(), b"\x08\x04\x12\x02\x0a\x00\xda\x22\x06\x52\x04Evil".to_vec()),
+        ("x.mlmodel".to_owned(), b"\x08\x07\x12\x02\x0a\x00\xb2\x1f\x1e\x08\x01\x12\x1a\x0a\x01f\x12\x15\x1a\x13\x0a\x01o\x12\x0e\x1a\x0c\x12\x0a\x0a\x01x\x12\x05\x0a\x03\x12\x01\x2a".to_vec()),
+        ("y.pdmodel".to_owned(), b"\x0a\x1d\x08\x00\x10\x00\x22\x17\x1a\x0csave_combine\x22\x07\x0a\x01a\x10\x02\x2a\x00\x22\x02\x08\x00".to_vec()),
+        ("z.pdiparams".to_owned(), b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x04\0\0\0\x08\x05\x10\x01\0\0\x80\x3f".to_vec()),
+        ("aa.msgpack".to_owned(), b"\x81\xa1w\xc7\x0f\x01\x93\x91\x02\xa5int16\xc4\x04\x01\x00\x02\x00".to_vec()),
+        ("ab.ubj".to_owned(), b"{L\0\0\0\0\0\0\0\x01a[$d#L\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\0i\x01bSi\x02hii\x01c{}i\x01d[i\x01i\x02]}".to_vec()),
+        ("ac.cbm".to_owned(), b"CBM1\x20\0\0\0\x0c\0\0\0\x06\0\x08\0\x04\0\0\0\x06\0\0\0\x04\0\0\0\x02\0\0\0hi\0\0\0\0".to_vec()),
+        ("ad.pte".to_owned(), b"\x10\0\0\0ET12\x08\0\x08\0\0\0\x04\0\x08\0\0\0\x04\0\0\0\x01\0\0\0\x04\0\0\0".to_vec()),
+        ("ae.params".to_owned(), b"\x12\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\xc9\xfa\x93\xf9\0\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\x80\x3f\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0a".to_vec()),
+        ("af.rds".to_owned(), b"A\n2\n263168\n131840\n19\n2\n21\n1\n13\n1\n7\n1\n6\n254\n13\n13\n1\n5\n254\n16\n1\n262153\n3\na\\040b\n".to_vec()),
+        ("ag.json".to_owned(), br##"{"graph_module": {"nodes": [{"target": "torch.ops.aten.add.Tensor", "inputs": []}]}, "e": {"expr_str": "2*s0 + Max(1, s1)"}, "filters": [{"id": "pickle"}], "base_code": {"magic": "pir"}, "o": {"#": "1.py_func"}}"##.to_vec()),
         ("u.jinja".to_owned(), br"{% for x in y %}{{ x['\x5f\x5fclass\x5f\x5f'] }}{# c #}{% endfor %}".to_vec()),
     ];
     // A zip and a tar around two of them.
@@ -83,6 +95,24 @@ fn seeds() -> Vec<(String, Vec<u8>)> {
     out.push(("v.zip".to_owned(), zip));
     out
 }
+
+/// Processor seconds of this process, from `/proc/self/stat` (clock ticks of 10 ms); zero where there is no `/proc`.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: u64 = after.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok()).sum();
+    ticks as f64 / 100.0
+}
+
+/// Peak resident memory in MiB.
+fn peak_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|k| k.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+/// Memory over what the corpus takes, above which a run fails: the scanner's budget, with room for the allocator.
+const MEMORY_MIB_MAX: u64 = 160;
 
 /// Values at which parsers go wrong.
 const EDGES: [u64; 12] = [
@@ -183,6 +213,8 @@ fn main() -> ExitCode {
     };
     let mut r = Random(seed | 1);
     let start = Instant::now();
+    let (cpu_before, memory_before) = (cpu_seconds(), peak_mib());
+    let mut told = 0;
     let (mut rounds, mut slowest, mut flagged) = (0u64, 0u128, 0u64);
     while start.elapsed().as_secs() < seconds {
         rounds += 1;
@@ -202,7 +234,23 @@ fn main() -> ExitCode {
         let took = began.elapsed().as_millis();
         slowest = slowest.max(took);
         flagged += u64::from(result.as_ref().is_ok_and(|report| !report.is_clean()));
-        if result.is_err() || took > 5_000 {
+        // Another process may have held this one up: only processor time counts.
+        let slow = took > 2_000 && {
+            let before = cpu_seconds();
+            scan_bytes(name, &bytes, &config);
+            cpu_seconds() - before > 2.0
+        };
+        let minutes = start.elapsed().as_secs() / 60;
+        let large = minutes > told && peak_mib().saturating_sub(memory_before) > MEMORY_MIB_MAX;
+        if minutes > told {
+            told = minutes;
+            println!(
+                "seed {seed}: {minutes} min, {rounds} inputs, {:.1} cpu s, slowest {slowest} ms, peak {} MiB",
+                cpu_seconds() - cpu_before,
+                peak_mib()
+            );
+        }
+        if result.is_err() || slow || large {
             let file = format!("fuzz-crash-{seed}-{rounds}.hex");
             let _ = std::fs::write(&file, hex::encode(&bytes));
             eprintln!("round {rounds}, {name}, {took} ms: see {file}");
@@ -210,8 +258,10 @@ fn main() -> ExitCode {
         }
     }
     println!(
-        "seed {seed}: {rounds} inputs from {} seeds in {seconds} s, none failed; slowest {slowest} ms; {flagged} not clean",
-        corpus.len()
+        "seed {seed}: {rounds} inputs from {} seeds in {seconds} s ({:.1} cpu s), none failed; slowest {slowest} ms; peak {} MiB; {flagged} not clean",
+        corpus.len(),
+        cpu_seconds() - cpu_before,
+        peak_mib()
     );
     ExitCode::SUCCESS
 }

@@ -40,11 +40,3 @@ fn explain(source: &Source<'_>, offset: u64, config: &ScanConfig) -> Vec<Explain
     let first = lines.partition_point(|(at, _)| *at < offset).saturating_sub(AROUND);
     lines.into_iter().skip(first).take(2 * AROUND).map(|(offset, text)| ExplainLine { offset, text }).collect()
 }
-
-/// Offsets of the opcodes of the first pickle stream in `bytes`, as `pickletools.genops` lists them; up to the opcode at
-/// which an unpickler would stop. For comparison with other readers.
-pub fn pickle_opcodes(bytes: &[u8]) -> Vec<u64> {
-    let config = ScanConfig::default();
-    let budget = Budget::new(&config);
-    pickle::opcodes(&Source::borrowed(bytes), &config, &budget)
-}

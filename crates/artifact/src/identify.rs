@@ -3,7 +3,8 @@
 use crate::container::stream::{self, Codec, Ending};
 use crate::container::{sevenz, tar, torch, zip};
 use crate::format::{
-    code, flatbuffer, gguf, hdf5, json_model, npy, onnx, rds, safetensors, skops, template, tensorflow, xml,
+    boosting, code, coreml, executorch, gguf, hdf5, json_model, msgpack, npy, onnx, paddle, rds, safetensors, skops,
+    template, tensorflow, tflite, ubjson, xml,
 };
 use crate::pickle::{self, Setting};
 use crate::policy;
@@ -86,28 +87,36 @@ fn pickles<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, head: &[u8]) -> bool {
         && !head.starts_with(b"PK\x03\x04")
         || pickle::looks_like_pickle(head)
     {
-        scan_as_pickle(scan, job);
-        return true;
+        return scan_as_pickle(scan, job, head);
     }
     false
 }
 
 /// Model formats that are not pickles.
-fn formats(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u8], name: &str) {
+fn formats<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, head: &[u8], name: &str) {
     if head.starts_with(b"GGUF") {
         gguf::scan_gguf(scan, job);
     }
-    if safetensors::looks_like(head, job.source.len()) {
+    if safetensors::looks_like(head, job.source.len()) || job.hint == Hint::Member && name.ends_with(".safetensors") {
         safetensors::scan_safetensors(scan, job, head);
     }
     if let Some(base) = hdf5::signature_at(&job.source) {
         hdf5::scan_hdf5(scan, job, base);
     }
-    if head.get(4..8) == Some(b"TFL3") {
-        flatbuffer::scan_tflite(scan, job);
+    if tflite::looks_like(head) {
+        tflite::scan_tflite(scan, job);
     }
-    if head.get(4..8).is_some_and(|m| m.starts_with(b"ET") && m[2].is_ascii_digit()) {
-        scan.format("executorch");
+    if executorch::looks_like(head) {
+        executorch::scan_executorch(scan, job);
+    }
+    if boosting::is_catboost(head) {
+        boosting::scan_catboost(scan, job);
+    }
+    if boosting::is_mxnet(head) {
+        boosting::scan_mxnet(scan, job);
+    }
+    if ubjson::looks_like(head) {
+        ubjson::scan_ubjson(scan, job);
     }
     if head.starts_with(b"ptrt") || head.starts_with(b"ftrt") {
         scan.format("tensorrt");
@@ -138,6 +147,13 @@ fn formats(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u8], name: &str) {
         code::scan_torchscript(scan, job);
         return;
     }
+    let packed = [".msgpack", ".mpk"].iter().any(|e| name.ends_with(e));
+    if msgpack::looks_like(head, packed) {
+        msgpack::scan_msgpack(scan, job, packed);
+    }
+    if paddle::is_parameters(job, head) {
+        paddle::scan_parameters(scan, job);
+    }
     let script = code::scan_member(scan, job, head, name);
     if name == "schema.json" && scan.inside(job, "skops") {
         skops::scan_schema(scan, job);
@@ -148,6 +164,10 @@ fn formats(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u8], name: &str) {
     }
     if onnx::looks_like(job, head) {
         onnx::scan_onnx(scan, job);
+    } else if coreml::looks_like(job, head) {
+        coreml::scan_coreml(scan, job);
+    } else if paddle::is_program(job, head) {
+        paddle::scan_program(scan, job);
     } else if matches!(head.first(), Some(0x08 | 0x0a | 0x12)) {
         tensorflow::scan_tensorflow(scan, job);
     }
@@ -267,17 +287,34 @@ fn mismatch(scan: &mut Scan<'_, '_>, job: &Job<'_>, name: &str, pickled: bool) {
     }
 }
 
-fn scan_as_pickle<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
-    scan.format("pickle");
+/// Endings of files that are opened with an unpickler, whatever they begin like.
+static PICKLE_ENDINGS: &[&str] = &[
+    "pkl", "pickle", "p", "pck", "pcl", "dill", "joblib", "pt", "pth", "bin", "ckpt", "sav", "model", "mdl", "dat",
+    "data",
+];
+
+/// Scans the part as pickles; false when it merely begins like one, as lists of words do (`cat`, `dog`).
+fn scan_as_pickle<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, head: &[u8]) -> bool {
+    let ending = job.file_name(scan).rsplit_once('.').map_or(String::new(), |(_, e)| e.to_ascii_lowercase());
+    let words = head.first().is_some_and(u8::is_ascii)
+        && head.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace() || *b >= 0x80)
+        && !PICKLE_ENDINGS.contains(&ending.as_str());
     let setting = match job.hint {
         Hint::TorchPickle => Setting::Torch,
         Hint::Guess => Setting::Guess,
+        // What reads as both counts as a pickle when it is one to its end.
+        Hint::Member if words || msgpack::looks_like(head, false) => Setting::Guess,
         Hint::Member | Hint::Pickle => Setting::Alone,
     };
     let facts = pickle::scan_pickle(scan, job, 0, setting);
+    let read = facts.streams > 0 || setting != Setting::Guess || job.hint == Hint::Guess;
+    if read {
+        scan.format("pickle");
+    }
     if let Some(there) = &job.storages {
         torch::check_storages(scan, &facts.storages, there);
     }
+    read
 }
 
 /// Decodes the part in place; false when nothing is left to look at.

@@ -7,8 +7,10 @@
 //! Invariants: synchronous; no file is written; nothing recurses over input; no length is trusted before it is checked
 //! against what is there; the verdict does not depend on what is installed on the machine.
 
+mod advice;
 mod bom;
 mod budget;
+mod compare;
 mod config;
 mod container;
 mod explain;
@@ -22,9 +24,11 @@ mod scan;
 mod source;
 mod tree;
 
+pub use advice::conversion_advice;
 pub use bom::ml_bom;
+pub use compare::{NpyHeader, npy_header, pickle_opcodes, safetensors_layout};
 pub use config::ScanConfig;
-pub use explain::{ExplainLine, explain_bytes, explain_path, pickle_opcodes};
+pub use explain::{ExplainLine, explain_bytes, explain_path};
 pub use report::{ArtifactFinding, ArtifactSeverity, FileReport, ScanDocument, TreeNode};
 pub use rules::{RULES, Rule};
 pub use scan::{scan_bytes, scan_path};

@@ -73,6 +73,13 @@ rules! {
     XML_ENTITY = "artifact/xml-entity", false, REBUILD, ["CWE-611", "CWE-776"];
     R_PROMISE = "artifact/r-promise", false, SAFETENSORS, ["CVE-2024-27322", "CWE-502"];
     SKOPS_NODE = "artifact/skops-unsafe-node", false, LOOK, ["CVE-2025-54412", "CVE-2025-54413"];
+    COREML_CUSTOM = "artifact/coreml-custom-class", false, LOOK, ["AML.T0011.000"];
+    COREML_PATH = "artifact/coreml-outside-path", false, REBUILD, ["CWE-73", "CWE-22"];
+    PADDLE_OPERATOR = "artifact/paddle-operator", false, SAFETENSORS, ["AML.T0011.000", "CWE-94"];
+    EXECUTORCH_PART = "artifact/executorch-part", false, LOOK, ["AML.T0011.000"];
+    EXPORT_PROGRAM = "artifact/export-program", false, LOOK, ["AML.T0011.000", "CWE-95"];
+    MSGPACK_OBJECTS = "artifact/msgpack-objects", false, SAFETENSORS, ["AML.T0011.000", "CWE-502"];
+    ARRAY_CODEC = "artifact/array-pickle-codec", false, SAFETENSORS, ["AML.T0011.000", "CWE-502"];
     MXNET_CUSTOM = "artifact/mxnet-custom-operator", false, LOOK, ["AML.T0011.000"];
     REMOTE_CODE = "artifact/remote-code", false, NO_REMOTE, ["AML.T0011.000", "CWE-829"];
     NATIVE_ENGINE = "artifact/native-engine", false, LOOK, ["AML.T0011.000"];

@@ -351,7 +351,8 @@ pub fn scan_bytes(name: &str, bytes: &[u8], config: &ScanConfig) -> FileReport {
     scan.finish(name, digest, bytes.len() as u64)
 }
 
-/// Scans one file. Small files are read whole; larger ones in windows, with the digest made from a forward pass.
+/// Scans one file. Small files are read whole; larger ones in windows. The digest is made in the same pass: what the
+/// readers read in order goes into it on the way, and only what they skip is read for it alone.
 ///
 /// # Errors
 /// Only when the file cannot be opened or read; damage in its content is reported, not returned.
@@ -373,29 +374,16 @@ pub fn scan_path(path: &Path, config: &ScanConfig) -> std::io::Result<FileReport
     scan_large(file, &name, config)
 }
 
-/// Bytes hashed at a time: small enough to stay in the second-level cache.
-const HASH_CHUNK_BYTES: usize = 128 << 10;
-
 fn scan_large(file: File, name: &str, config: &ScanConfig) -> std::io::Result<FileReport> {
-    let source = Source::file(file, u64::MAX);
-    let mut hasher = Sha256::new();
-    let mut chunk = vec![0u8; HASH_CHUNK_BYTES];
-    let mut len = 0u64;
-    loop {
-        let n = source.read_at(len, &mut chunk);
-        if n == 0 {
-            break;
-        }
-        hasher.update(&chunk[..n]);
-        len += n as u64;
-        if n < chunk.len() {
-            break;
-        }
-    }
-    let digest = hex::encode(hasher.finalize());
+    let len = file.metadata()?.len();
+    let source = Source::file(file, len);
     let mut scan = Scan::new(name, config);
-    scan.run(source.sub(0, len));
-    Ok(scan.finish(name, digest, len))
+    scan.run(source.clone());
+    let digest = source.file_digest();
+    if digest.is_none() {
+        scan.reasons.push("the file changed while it was read".into());
+    }
+    Ok(scan.finish(name, digest.unwrap_or_default(), len))
 }
 
 /// Scans the file and hands the unpacked bytes of one member (named as in findings; empty for the file itself) to

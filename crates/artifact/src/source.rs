@@ -6,6 +6,8 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::rc::Rc;
 
+use sha2::{Digest, Sha256};
+
 use crate::container::stream::ForwardStream;
 
 /// Where bytes come from.
@@ -14,11 +16,33 @@ pub(crate) enum Store<'a> {
     Borrowed(&'a [u8]),
     /// A decompressed or assembled part.
     Owned(Vec<u8>),
-    /// A file, read by position.
-    File(File),
+    /// A file, read by position; what is read in order goes into the digest on its way.
+    File(File, RefCell<FileDigest>),
     /// A decompressed stream too large to hold.
     Stream(RefCell<ForwardStream<'a>>),
 }
+
+/// The digest of a file as far as it was read in order.
+#[derive(Default)]
+pub(crate) struct FileDigest {
+    hasher: Sha256,
+    /// Bytes that are in it.
+    len: u64,
+}
+
+impl FileDigest {
+    /// Takes what `bytes`, read at `at`, adds to it.
+    fn take(&mut self, at: u64, bytes: &[u8]) {
+        let Some(known) = self.len.checked_sub(at).and_then(|k| usize::try_from(k).ok()) else { return };
+        if let Some(new) = bytes.get(known..).filter(|n| !n.is_empty()) {
+            self.hasher.update(new);
+            self.len += new.len() as u64;
+        }
+    }
+}
+
+/// Bytes hashed at a time where nobody else reads: small enough to stay in the second-level cache.
+const HASH_CHUNK_BYTES: usize = 128 << 10;
 
 /// A part of a store.
 #[derive(Clone)]
@@ -41,7 +65,23 @@ impl<'a> Source<'a> {
 
     /// Over an open file of `len` bytes.
     pub(crate) fn file(file: File, len: u64) -> Self {
-        Self { start: 0, len, store: Rc::new(Store::File(file)) }
+        Self { start: 0, len, store: Rc::new(Store::File(file, RefCell::default())) }
+    }
+
+    /// The SHA-256 of the whole file below, in hex: reads what was not read yet. `None` when the file is no longer as long
+    /// as it was, or cannot be read.
+    pub(crate) fn file_digest(&self) -> Option<String> {
+        let Store::File(file, digest) = &*self.store else { return None };
+        let digest = &mut *digest.borrow_mut();
+        let mut chunk = vec![0u8; HASH_CHUNK_BYTES];
+        while digest.len < self.len {
+            let n = read_file_at(file, digest.len, &mut chunk);
+            if n == 0 {
+                return None;
+            }
+            digest.take(digest.len, &chunk[..n]);
+        }
+        (digest.len == self.len).then(|| hex::encode(digest.hasher.clone().finalize()))
     }
 
     /// Over a stream of `len` decompressed bytes.
@@ -66,7 +106,7 @@ impl<'a> Source<'a> {
         let all: &[u8] = match &*self.store {
             Store::Borrowed(b) => b,
             Store::Owned(v) => v,
-            Store::File(_) | Store::Stream(_) => return None,
+            Store::File(..) | Store::Stream(_) => return None,
         };
         let start = usize::try_from(self.start).ok()?;
         all.get(start..start + usize::try_from(self.len).ok()?)
@@ -86,7 +126,11 @@ impl<'a> Source<'a> {
             return want;
         }
         match &*self.store {
-            Store::File(file) => read_file_at(file, self.start + at, buf),
+            Store::File(file, digest) => {
+                let n = read_file_at(file, self.start + at, buf);
+                digest.borrow_mut().take(self.start + at, &buf[..n]);
+                n
+            }
             Store::Stream(stream) => stream.borrow_mut().read_at(self.start + at, buf),
             Store::Borrowed(_) | Store::Owned(_) => 0,
         }

@@ -144,7 +144,7 @@ pub(crate) enum Kind {
 #[derive(Debug, Args)]
 pub(crate) struct ScanArgs {
     /// Files and folders
-    #[arg(required = true)]
+    #[arg(required_unless_present = "explain")]
     pub(crate) paths: Vec<PathBuf>,
     /// What to look for
     #[arg(long, value_enum, value_delimiter = ',', default_values = ["models"])]
@@ -152,6 +152,21 @@ pub(crate) struct ScanArgs {
     /// Show what was inside what
     #[arg(long)]
     pub(crate) tree: bool,
+    /// Show the calls around a place of a model file, as FILE@OFFSET or FILE!/MEMBER@OFFSET
+    #[arg(long, value_name = "FILE@OFFSET", conflicts_with = "paths")]
+    pub(crate) explain: Option<String>,
+    /// Also write a CycloneDX ML-BOM of the model files to this file; - for standard output, in place of the report
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ml_bom: Option<PathBuf>,
+    /// Keep looking: scan model files that come or change, until stopped
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Seconds between two looks of --watch
+    #[arg(long, value_name = "SECONDS", default_value_t = 2)]
+    pub(crate) watch_interval: u64,
+    /// Stop --watch after so many looks
+    #[arg(long, value_name = "N", hide = true)]
+    pub(crate) watch_rounds: Option<u64>,
     /// Also walk the git history of a repository
     #[arg(long)]
     pub(crate) history: bool,

@@ -229,7 +229,13 @@ pub(crate) fn scan_zip<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
     let ends = zip.ends();
     let mut entries: Vec<Entry> = Vec::new();
     let mut directories: Vec<(Directory, u64)> = Vec::new();
+    // Bytes of stored members. An end record in one of them is that of an archive inside this one, which is read as such.
+    let mut stored: Vec<(u64, u64)> = Vec::new();
     for end in &ends {
+        if stored.iter().any(|(from, to)| from <= end && end + 22 <= *to) {
+            continue;
+        }
+        let known = entries.len();
         for d in zip.directories(*end) {
             if directories.iter().any(|(o, _)| o.at == d.at && o.shift == d.shift) {
                 continue;
@@ -262,6 +268,14 @@ pub(crate) fn scan_zip<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
                     "the directory does not have as many entries as its end record says",
                     format!("{n} entries, {} promised", d.entries),
                 );
+            }
+        }
+        if ends.len() > 1 {
+            // Storages of PyTorch are not read, so that nothing may hide in them.
+            for e in entries.iter().skip(known).filter(|e| e.method == 0 && !is_storage(&text(&e.name))) {
+                if let Some((_, data)) = zip.local(e.local) {
+                    stored.push((data, data.saturating_add(e.packed)));
+                }
             }
         }
     }
@@ -447,7 +461,10 @@ fn gaps<'a>(scan: &mut Scan<'a, '_>, zip: &mut Zip<'_, 'a>, regions: &mut [Regio
         if blank && to - from <= 64 << 10 {
             continue;
         }
-        if from == 0 && !no_directory && !blank {
+        // TFLite keeps its metadata as a zip behind the model.
+        let model = from == 0 && zip.window.exact(4, 4) == Some(b"TFL3");
+        if model {
+        } else if from == 0 && !no_directory && !blank {
             scan.find(
                 &rules::ZIP_PREFIX,
                 Suspicious,
@@ -569,7 +586,16 @@ fn queue<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, members: Vec<Member>) {
             && members.iter().filter(|m| m.name.ends_with("data.pkl")).count() >= 1
             && members.iter().all(|m| !m.name.ends_with(".json"));
     let script = torch && has("constants.pkl");
-    let format = if script {
+    let package = members.iter().any(|m| m.name.ends_with(".data/extern_modules"));
+    let program = members
+        .iter()
+        .any(|m| m.name.ends_with("archive_format") || m.name.ends_with("serialized_exported_program.json"));
+    let torch = torch || package;
+    let format = if package {
+        "torch-package"
+    } else if program {
+        "torch-pt2"
+    } else if script {
         "torchscript"
     } else if torch {
         "torch-zip"
@@ -587,7 +613,8 @@ fn queue<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, members: Vec<Member>) {
         let mut map = HashMap::new();
         for m in &members {
             if let Some((_, key)) = m.name.rsplit_once("data/").or_else(|| m.name.rsplit_once("constants/")) {
-                map.insert(key.to_owned(), m.entry.size);
+                // A package calls its storages `0.storage` where an archive calls them `0`.
+                map.insert(key.strip_suffix(".storage").unwrap_or(key).to_owned(), m.entry.size);
             }
         }
         Rc::new(map)

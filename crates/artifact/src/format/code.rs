@@ -99,6 +99,49 @@ fn is_path_file(head: &[u8]) -> bool {
     head.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace())
 }
 
+/// What a PyTorch operator does beyond arithmetic: touches files, or comes from a library that nobody vouched for.
+pub(crate) fn operator(space: &str, op: &str) -> Option<ArtifactSeverity> {
+    match (space, op) {
+        ("aten", "save" | "from_file" | "_from_file" | "load" | "record_stream") => Some(Dangerous),
+        ("image", "read_file" | "write_file" | "decode_image") | ("video" | "torchaudio", _) => Some(Dangerous),
+        (
+            "aten"
+            | "prim"
+            | "prims"
+            | "quantized"
+            | "quantized_decomposed"
+            | "torchvision"
+            | "_caffe2"
+            | "mkldnn"
+            | "mkldnn_prepacked"
+            | "xnnpack"
+            | "profiler"
+            | "rngprim"
+            | "cuda"
+            | "inductor"
+            | "onnx"
+            | "sparse"
+            | "static"
+            | "_quantized"
+            | "internal"
+            | "torchao"
+            | "torch_sparse"
+            | "torch_scatter"
+            | "torch_cluster"
+            | "fbgemm"
+            | "pyg"
+            | "dim_order_ops"
+            | "higher_order"
+            | "export"
+            | "_c10d_functional"
+            | "c10d"
+            | "_inductor_test",
+            _,
+        ) => None,
+        _ => Some(Review),
+    }
+}
+
 /// The generated code of TorchScript: only operators of the known libraries, none of which touches files.
 pub(crate) fn scan_torchscript(scan: &mut Scan<'_, '_>, job: &Job<'_>) {
     scan.format("torchscript-code");
@@ -120,18 +163,7 @@ pub(crate) fn scan_torchscript(scan: &mut Scan<'_, '_>, job: &Job<'_>) {
         let path: String =
             text[start + 4..].chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.')).collect();
         let (space, op) = path.split_once('.').unwrap_or((path.as_str(), ""));
-        let severity = match (space, op) {
-            ("aten", "save" | "from_file" | "_from_file" | "load" | "record_stream") => Dangerous,
-            ("image", "read_file" | "write_file" | "decode_image") | ("video" | "torchaudio", _) => Dangerous,
-            (
-                "aten" | "prim" | "prims" | "quantized" | "torchvision" | "_caffe2" | "mkldnn" | "mkldnn_prepacked"
-                | "xnnpack" | "profiler" | "rngprim" | "cuda" | "inductor" | "onnx" | "sparse" | "static"
-                | "_quantized" | "internal" | "torchao" | "torch_sparse" | "torch_scatter" | "torch_cluster" | "fbgemm"
-                | "pyg",
-                _,
-            ) => continue,
-            _ => Review,
-        };
+        let Some(severity) = operator(space, op) else { continue };
         scan.find(
             &rules::TORCH_SCRIPT_OPS,
             severity,

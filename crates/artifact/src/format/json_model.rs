@@ -1,7 +1,8 @@
 //! JSON beside and instead of models: configurations, tokenizers, MXNet symbols, Keras configurations.
 
+use super::export::Export;
 use super::json::{self, Event, JsonError, Scalar};
-use super::{code, keras, template};
+use super::{code, keras, paddle, template};
 use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
 use crate::rules;
 use crate::scan::{Job, Scan};
@@ -24,6 +25,10 @@ pub(crate) fn looks_like_json(head: &[u8]) -> bool {
 struct Seen {
     keras: bool,
     mxnet: bool,
+    /// Paddle's own magic, and operators of its programs.
+    paddle: bool,
+    operators: Vec<(u64, String)>,
+    export: Export,
     findings: Vec<(&'static rules::Rule, crate::ArtifactSeverity, u64, String, String)>,
     templates: Vec<(String, u64, String)>,
 }
@@ -86,6 +91,21 @@ pub(crate) fn scan_json(scan: &mut Scan<'_, '_>, job: &Job<'_>, name: &str) {
     if seen.mxnet {
         scan.format("mxnet-symbol");
     }
+    if seen.paddle {
+        scan.format("paddle-program");
+        for (at, op) in seen.operators {
+            if let Some((severity, why)) = paddle::judge(&op) {
+                scan.find(&rules::PADDLE_OPERATOR, severity, at, why, op, &[]);
+            }
+        }
+    }
+    let (exported, hits) = seen.export.hits();
+    if exported {
+        scan.format("torch-export");
+    }
+    for (rule, severity, at, why, evidence) in hits {
+        scan.find(rule, severity, at, why, evidence, &[]);
+    }
 }
 
 fn event(seen: &mut Seen, e: &Event<'_>) {
@@ -106,12 +126,26 @@ fn event(seen: &mut Seen, e: &Event<'_>) {
                     value.chars().take(200).collect(),
                 ));
             }
-            if *key == "__class__" || *key == "custom_pipeline" {
-                let _ = at;
-            }
         }
         Event::End { key, fields, at, .. } => {
             let at = *at as u64;
+            seen.export.object(key, fields, at);
+            seen.paddle |= Event::text(fields, "magic") == Some("pir");
+            if let Some(op) = Event::text(fields, "#").and_then(|o| o.rsplit('.').next())
+                && seen.operators.len() < 64
+                && paddle::judge(op).is_some()
+            {
+                seen.operators.push((at, op.to_owned()));
+            }
+            if unpickling_codec(key, fields) {
+                seen.findings.push((
+                    &rules::ARRAY_CODEC,
+                    Dangerous,
+                    at,
+                    "the chunks of the array are unpickled when they are read".into(),
+                    (*key).to_owned(),
+                ));
+            }
             if fields.iter().any(|(k, _)| k == "class_name") {
                 seen.keras = true;
             }
@@ -174,6 +208,15 @@ fn event(seen: &mut Seen, e: &Event<'_>) {
         }
         Event::Duplicate { .. } => {}
     }
+}
+
+/// A codec of Zarr (numcodecs) that unpickles: in the lists of version 2 by `id`, in those of version 3 by `name`.
+fn unpickling_codec(key: &str, fields: &[(String, Scalar)]) -> bool {
+    let named = |field: &str, names: &[&str]| {
+        Event::text(fields, field).is_some_and(|v| names.contains(&v.to_ascii_lowercase().as_str()))
+    };
+    matches!(key, "filters" | "compressor" | "object_codec") && named("id", &["pickle"])
+        || key == "codecs" && named("name", &["numcodecs.pickle", "pickle"])
 }
 
 /// Prose that mentions `eval(` is no code; a call with an argument that follows is.

@@ -17,6 +17,8 @@ pub(crate) struct Header {
     pub(crate) descr: String,
     /// True when elements are objects.
     pub(crate) objects: bool,
+    /// True when the header is written as no writer does, so that it may say something else to another reader.
+    pub(crate) doubtful: bool,
     /// Number of elements, if the shape could be read.
     pub(crate) elements: Option<u64>,
 }
@@ -38,15 +40,18 @@ pub(crate) fn header(head: &[u8], len: u64) -> Result<Header, &'static str> {
     let text = String::from_utf8_lossy(raw).into_owned();
     let descr = field(&text, "descr").ok_or("the header has no type")?;
     let shape = field(&text, "shape").ok_or("the header has no shape")?;
+    let types = type_codes(&descr);
     let objects =
-        type_codes(&descr).iter().any(|c| c.trim_start_matches(['<', '>', '|', '=']).starts_with('O') || c == "object");
+        types.iter().any(|c| c.trim_start_matches(['<', '>', '|', '=']).starts_with('O') || c.starts_with("object"));
+    // Python reads the header as a literal, in which a name can be spelt in many ways and the last of two keys counts.
+    let doubtful = text.contains(['\\', '#']) || ["descr", "shape"].iter().any(|k| text.matches(k).count() > 1);
     let elements = shape
         .trim_matches(|c: char| c == '(' || c == ')' || c.is_whitespace())
         .split(',')
         .map(|d| d.trim().trim_end_matches('L'))
         .filter(|d| !d.is_empty())
         .try_fold(1u64, |p, d| p.checked_mul(d.parse::<u64>().ok()?));
-    Ok(Header { data: from + n, descr, objects, elements })
+    Ok(Header { data: from + n, descr, objects, doubtful, elements })
 }
 
 /// The value of a key of the literal, up to the comma or brace that ends it at its own level.
@@ -69,27 +74,58 @@ fn field(text: &str, key: &str) -> Option<String> {
     Some(rest.trim().to_owned())
 }
 
-/// Every quoted string of a type description (names of fields come along; they do no harm unless they look like `O`).
+/// What a bracket of a type description holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    /// `[…]`: fields.
+    List,
+    /// `(name, type, shape)`.
+    Field(u32),
+    /// `(type, shape)`.
+    Shaped(u32),
+    /// A shape, or a title with a name.
+    Other,
+}
+
+/// The strings that stand where a type stands; strings beside each other are one, as Python joins them.
 fn type_codes(descr: &str) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
-    let mut rest = descr;
-    while let Some(i) = rest.find(['\'', '"']) {
-        let q = rest[i..].chars().next().unwrap_or('\'');
-        let body = &rest[i + 1..];
-        let Some(end) = body.find(q) else { break };
-        // In `('name', 'type')` the second string is the type; a plain description has only one.
-        out.push(body[..end].to_owned());
-        rest = &body[end + 1..];
-    }
-    if out.len() > 1 {
-        // Keep what can be a type: a byte order or kind letter and digits.
-        out.retain(|c| {
-            c.len() <= 8
-                && (c.starts_with(['<', '>', '|', '='])
-                    || c == "O"
-                    || c == "object"
-                    || c.starts_with('O') && c[1..].bytes().all(|b| b.is_ascii_digit()))
-        });
+    let mut levels: Vec<Level> = Vec::new();
+    let mut joined = false;
+    let mut chars = descr.chars();
+    while let Some(c) = chars.next() {
+        let is_type = matches!(levels.last(), None | Some(Level::List | Level::Field(1) | Level::Shaped(0)));
+        match c {
+            '\'' | '"' => {
+                let text: String = chars.by_ref().take_while(|n| *n != c).collect();
+                if !is_type {
+                    continue;
+                }
+                match out.last_mut() {
+                    Some(last) if joined => last.push_str(&text),
+                    _ => out.push(text),
+                }
+                joined = true;
+                continue;
+            }
+            '[' => levels.push(Level::List),
+            '(' => levels.push(match levels.last() {
+                Some(Level::List) => Level::Field(0),
+                _ if is_type => Level::Shaped(0),
+                _ => Level::Other,
+            }),
+            ']' | ')' => {
+                levels.pop();
+            }
+            ',' => {
+                if let Some(Level::Field(n) | Level::Shaped(n)) = levels.last_mut() {
+                    *n += 1;
+                }
+            }
+            c if c.is_whitespace() => continue,
+            _ => {}
+        }
+        joined = false;
     }
     out
 }
@@ -114,6 +150,10 @@ pub(crate) fn scan_npy<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
             pickle::scan_pickle(scan, job, h.data, Setting::Alone);
         }
         Ok(h) => {
+            if h.doubtful {
+                // No writer makes this; an array of objects may be behind it.
+                pickle::scan_pickle(scan, job, h.data, Setting::Guess);
+            }
             if let (Some(n), Some(size)) = (h.elements, pickle::item_bytes(h.descr.trim_matches(['\'', '"']))) {
                 match n.checked_mul(size).and_then(|b| b.checked_add(h.data)) {
                     None => {
@@ -166,11 +206,19 @@ mod tests {
     fn headers() {
         let f = file(1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }\n");
         let h = header(&f, f.len() as u64).expect("good");
-        assert_eq!(h, Header { data: f.len() as u64, descr: "'<f8'".into(), objects: false, elements: Some(12) });
+        assert_eq!(
+            h,
+            Header { data: f.len() as u64, descr: "'<f8'".into(), objects: false, doubtful: false, elements: Some(12) }
+        );
         for (text, objects) in [
             ("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", true),
             ("{'descr': [('a', '<i4'), ('b', '|O')], 'fortran_order': False, 'shape': ()}", true),
-            ("{'descr': [('O', '<i4')], 'fortran_order': False, 'shape': ()}", true),
+            ("{'descr': [('O', '<i4')], 'fortran_order': False, 'shape': ()}", false),
+            ("{'descr': [(('O', 'O'), '<i4', (2,))], 'fortran_order': False, 'shape': ()}", false),
+            ("{'descr': [(('title', 'a'), [('x', '<i4'), ('y', '|O')])], 'fortran_order': False, 'shape': ()}", true),
+            ("{'descr': [('a', ('|O', (2,)))], 'fortran_order': False, 'shape': ()}", true),
+            ("{'descr': ('|O', (2,)), 'fortran_order': False, 'shape': ()}", true),
+            ("{'descr': '|' 'O', 'fortran_order': False, 'shape': ()}", true),
             ("{\"descr\": [('a', [('x', 'O8')])], \"fortran_order\": False, \"shape\": (2,)}", true),
             ("{'descr': '<U5', 'fortran_order': False, 'shape': (2,)}", false),
         ] {

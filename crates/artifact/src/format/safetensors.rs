@@ -28,11 +28,70 @@ fn element_bits(dtype: &str) -> Option<u64> {
     })
 }
 
-struct Tensor {
-    name: String,
-    begin: u64,
-    end: u64,
+/// A tensor of the header.
+pub(crate) struct Tensor {
+    /// Its name.
+    pub(crate) name: String,
+    /// First byte behind the header.
+    pub(crate) begin: u64,
+    /// One past its last byte.
+    pub(crate) end: u64,
     at: u64,
+}
+
+/// What a header says.
+#[derive(Default)]
+pub(crate) struct Layout {
+    /// Tensors in the order of their bytes.
+    pub(crate) tensors: Vec<Tensor>,
+    /// What no reader should accept: offset, why, evidence.
+    pub(crate) problems: Vec<(u64, &'static str, String)>,
+    /// Texts that hold a template or code: key, offset, text.
+    texts: Vec<(String, u64, String)>,
+}
+
+/// Reads a header (without its length) in front of `data` bytes; `None` when it is no JSON.
+pub(crate) fn layout(header: &[u8], data: u64) -> Option<Layout> {
+    let n = header.len() as u64;
+    let Layout { mut tensors, mut problems, mut texts } = Layout::default();
+    let result = json::read(header, &mut |e| match e {
+        Event::Duplicate { key, at } => {
+            problems.push((8 + at as u64, "a key comes twice: readers differ in which they take", key.to_owned()))
+        }
+        Event::End { key: "__metadata__", .. } => {}
+        Event::End { key, fields, at, depth: 2 } => match tensor(key, fields, 8 + at as u64) {
+            Ok(t) => tensors.push(t),
+            Err(why) => problems.push((8 + at as u64, why, key.to_owned())),
+        },
+        Event::End { .. } => {}
+        Event::Text { key, value, at } => {
+            if texts.len() < 1000 && (template::is_template(value) || code::phrase(value).is_some()) {
+                texts.push((key.to_owned(), 8 + at as u64, value.to_owned()));
+            }
+        }
+    });
+    result.ok()?;
+    if let Err(e) = std::str::from_utf8(header) {
+        problems.push((8 + e.valid_up_to() as u64, "the header is not UTF-8", String::new()));
+    }
+    if header.first() != Some(&b'{') {
+        problems.push((8, "the header does not begin with an object", String::new()));
+    }
+    tensors.sort_by_key(|t| (t.begin, t.end));
+    let mut at = 0;
+    for t in &tensors {
+        if t.begin != at {
+            let why = if t.begin < at { "two tensors overlap" } else { "bytes between the tensors belong to none" };
+            problems.push((t.at, why, t.name.clone()));
+        }
+        at = at.max(t.end);
+    }
+    if at > data {
+        problems.push((8 + n + data, "a tensor ends behind the end of the file", format!("{at} of {data} bytes")));
+    } else if at < data {
+        problems.push((8 + n + at, "bytes behind the last tensor belong to none", format!("{} bytes", data - at)));
+    }
+    Some(Layout { tensors, problems, texts })
 }
 
 /// Checks the header and the layout.
@@ -56,46 +115,10 @@ pub(crate) fn scan_safetensors(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u
     }
     let header = job.source.bytes(8, usize::try_from(n).unwrap_or(0));
     let data = job.source.len() - 8 - n;
-    let mut tensors: Vec<Tensor> = Vec::new();
-    let mut problems: Vec<(u64, &'static str, String)> = Vec::new();
-    let mut texts: Vec<(String, u64, String)> = Vec::new();
-    let result = json::read(&header, &mut |e| match e {
-        Event::Duplicate { key, at } => {
-            problems.push((8 + at as u64, "a key comes twice: readers differ in which they take", key.to_owned()))
-        }
-        Event::End { key: "__metadata__", .. } => {}
-        Event::End { key, fields, at, depth: 2 } => match tensor(key, fields, 8 + at as u64) {
-            Ok(t) => tensors.push(t),
-            Err(why) => problems.push((8 + at as u64, why, key.to_owned())),
-        },
-        Event::End { .. } => {}
-        Event::Text { key, value, at } => {
-            if texts.len() < 1000 && (template::is_template(value) || code::phrase(value).is_some()) {
-                texts.push((key.to_owned(), 8 + at as u64, value.to_owned()));
-            }
-        }
-    });
-    if result.is_err() {
+    let Some(Layout { problems, texts, .. }) = layout(&header, data) else {
         scan.find(&rules::TENSOR_LAYOUT, Suspicious, 8, "the header is no JSON", String::new(), &[]);
         return;
-    }
-    if header.first() != Some(&b'{') {
-        problems.push((8, "the header does not begin with an object", String::new()));
-    }
-    tensors.sort_by_key(|t| (t.begin, t.end));
-    let mut at = 0;
-    for t in &tensors {
-        if t.begin != at {
-            let why = if t.begin < at { "two tensors overlap" } else { "bytes between the tensors belong to none" };
-            problems.push((t.at, why, t.name.clone()));
-        }
-        at = at.max(t.end);
-    }
-    if at > data {
-        problems.push((8 + n + data, "a tensor ends behind the end of the file", format!("{at} of {data} bytes")));
-    } else if at < data {
-        problems.push((8 + n + at, "bytes behind the last tensor belong to none", format!("{} bytes", data - at)));
-    }
+    };
     for (at, why, evidence) in problems.into_iter().take(32) {
         scan.find(&rules::TENSOR_LAYOUT, Suspicious, at, why, evidence, &[]);
     }
@@ -110,10 +133,16 @@ pub(crate) fn scan_safetensors(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u
     }
 }
 
+/// A whole number as JSON writes it: no sign, no leading zero.
+fn whole(digits: &str) -> Option<u64> {
+    let plain = digits == "0" || digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
+    if plain { digits.parse().ok() } else { None }
+}
+
 fn tensor(name: &str, fields: &[(String, Scalar)], at: u64) -> Result<Tensor, &'static str> {
     let numbers = |key: &str| {
         fields.iter().find_map(|(k, v)| match v {
-            Scalar::Numbers(n) if k == key => n.iter().map(|d| d.parse::<u64>().ok()).collect::<Option<Vec<u64>>>(),
+            Scalar::Numbers(n) if k == key => n.iter().map(|d| whole(d)).collect::<Option<Vec<u64>>>(),
             _ => None,
         })
     };

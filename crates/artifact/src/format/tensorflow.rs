@@ -1,8 +1,8 @@
 //! TensorFlow SavedModel and GraphDef: operators that run Python or touch files, in the graph and in library functions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::protobuf::{Message, Proto, Wire};
+use super::protobuf::{Field, Message, Proto, Wire};
 use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
 use crate::rules;
 use crate::scan::{Job, Scan, printable};
@@ -74,6 +74,32 @@ static DANGEROUS: &[&str] = &[
 /// Operators of every saver: ordinary where the file name comes from outside the graph, not where it is a constant.
 static SAVERS: &[&str] =
     &["MergeV2Checkpoints", "SaveV2", "Save", "SaveSlices", "RestoreV2", "Restore", "RestoreSlice", "ShardedFilename"];
+
+/// Every operator of TensorFlow itself, sorted, one a line behind the wheel that they were read from
+/// (tools/allowlist.py).
+static OPERATORS: &str = include_str!("../../data/tf_ops.txt");
+
+/// True for operators that TensorFlow brings; those that begin with an underscore are its runtime's own.
+fn is_known(op: &str) -> bool {
+    if op.starts_with('_') {
+        return true;
+    }
+    let (mut low, mut high) = (0, OPERATORS.len());
+    while low < high {
+        let mid = low + (high - low) / 2;
+        let start = OPERATORS[..mid].rfind('\n').map_or(0, |i| i + 1);
+        let end = OPERATORS[start..].find('\n').map_or(OPERATORS.len(), |i| start + i);
+        match OPERATORS[start..end].cmp(op) {
+            std::cmp::Ordering::Equal => return true,
+            std::cmp::Ordering::Less => low = end + 1,
+            std::cmp::Ordering::Greater => high = start,
+        }
+    }
+    false
+}
+
+/// Distinct operators from elsewhere that are reported.
+const FOREIGN_MAX: usize = 64;
 
 /// Operators among the savers that write.
 fn writes(op: &str) -> bool {
@@ -160,7 +186,7 @@ fn is_graph(proto: &mut Proto<'_, '_>, m: Message) -> bool {
 }
 
 /// A graph without nodes of its own whose library holds functions.
-fn is_library(proto: &mut Proto<'_, '_>, fields: &[super::protobuf::Field]) -> bool {
+fn is_library(proto: &mut Proto<'_, '_>, fields: &[Field]) -> bool {
     fields.iter().any(|f| match f.value {
         Wire::Bytes(from, n) => {
             let (inner, whole) = proto.fields(Message { from, to: from + n }, 4096);
@@ -185,6 +211,9 @@ pub(crate) fn scan_tensorflow(scan: &mut Scan<'_, '_>, job: &Job<'_>) -> bool {
     let mut scope = 0u32;
     let mut nodes: HashMap<(u32, String), (String, Vec<String>)> = HashMap::new();
     let mut savers: Vec<(u32, String, String, u64)> = Vec::new();
+    // Functions of the graph's own library are called like operators.
+    let mut functions: HashSet<String> = HashSet::new();
+    let mut foreign: BTreeMap<String, (u64, String)> = BTreeMap::new();
     while let Some((kind, message, inside)) = stack.pop() {
         let mut at = message.from;
         let mut node = (String::new(), String::new(), Vec::new());
@@ -207,6 +236,13 @@ pub(crate) fn scan_tensorflow(scan: &mut Scan<'_, '_>, job: &Job<'_>) -> bool {
                 (Kind::Library, 1) => {
                     scope += 1;
                     stack.push((Kind::Function, inner, scope));
+                }
+                (Kind::Function, 1) => {
+                    if functions.len() < TRACED_MAX
+                        && let Some(name) = first_text(&mut proto, inner)
+                    {
+                        functions.insert(name);
+                    }
                 }
                 (Kind::Function, 3) => stack.push((Kind::Node, inner, inside)),
                 (Kind::Node, 1) => node.0 = proto.text(from, n, 512),
@@ -235,19 +271,22 @@ pub(crate) fn scan_tensorflow(scan: &mut Scan<'_, '_>, job: &Job<'_>) -> bool {
             if savers.len() < 4096 {
                 savers.push((inside, name.clone(), op.clone(), message.from));
             }
-        } else if op.contains('>') {
-            scan.find(
-                &rules::TF_CUSTOM,
-                Review,
-                message.from,
-                "an operator comes from a library that has to be loaded",
-                printable(&format!("{op} ({name})")),
-                &[],
-            );
+        } else if !op.is_empty() && !is_known(&op) && (foreign.len() < TRACED_MAX || foreign.contains_key(&op)) {
+            foreign.entry(op.clone()).or_insert_with(|| (message.from, name.clone()));
         }
         if nodes.len() < TRACED_MAX {
             nodes.insert((inside, name), (op, inputs));
         }
+    }
+    for (op, (at, name)) in foreign.into_iter().filter(|(op, _)| !functions.contains(op)).take(FOREIGN_MAX) {
+        scan.find(
+            &rules::TF_CUSTOM,
+            Review,
+            at,
+            "an operator comes from a library that has to be loaded",
+            printable(&format!("{op} ({name})")),
+            &[],
+        );
     }
     for (inside, name, op, at) in savers {
         if !matches!(op.as_str(), "ShardedFilename") && !fed_from_outside(&nodes, inside, &name) {
@@ -262,10 +301,19 @@ pub(crate) fn scan_tensorflow(scan: &mut Scan<'_, '_>, job: &Job<'_>) -> bool {
     true
 }
 
+/// The text of field 1.
+fn first_text(proto: &mut Proto<'_, '_>, message: Message) -> Option<String> {
+    let mut at = message.from;
+    match proto.next(&mut at, message)?? {
+        Field { number: 1, value: Wire::Bytes(from, n) } => Some(proto.text(from, n, 512)),
+        _ => None,
+    }
+}
+
 /// True when some input of the node comes from a placeholder or an argument of its function.
 fn fed_from_outside(nodes: &HashMap<(u32, String), (String, Vec<String>)>, inside: u32, name: &str) -> bool {
     let mut open = vec![name.to_owned()];
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     while let Some(n) = open.pop() {
         if seen.len() > 4096 {
             return false;
@@ -291,4 +339,18 @@ fn fed_from_outside(nodes: &HashMap<(u32, String), (String, Vec<String>)>, insid
 /// True for operators that are dangerous by themselves.
 pub(crate) fn is_dangerous(op: &str) -> bool {
     DANGEROUS.contains(&op)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OPERATORS, is_known};
+
+    #[test]
+    fn operators_are_sorted_and_found() {
+        let names: Vec<&str> = OPERATORS.lines().collect();
+        assert!(names[0].starts_with("# tensorflow"), "the source is named");
+        assert!(names.windows(2).all(|w| w[0] < w[1]), "sorted");
+        assert!(names.iter().all(|n| is_known(n)));
+        assert!(is_known("_Arg") && !is_known("SentencepieceOp") && !is_known("") && !is_known("zzz"));
+    }
 }

@@ -51,7 +51,8 @@ pub(crate) fn looks_like_pickle(head: &[u8]) -> bool {
             | b'P',
             ..,
         ] => plausible_ops(head),
-        [0x81..=0x98, ..] => plausible_ops(head),
+        // Only those that need nothing on the stack: the others begin MessagePack.
+        [0x82..=0x84 | 0x88..=0x8f | 0x95..=0x97, ..] => plausible_ops(head),
         _ => false,
     }
 }

@@ -123,3 +123,93 @@ pub fn tar(name: &str, kind: u8, target: &str, data: &[u8]) -> Vec<u8> {
     h.resize(h.len().div_ceil(512) * 512 + 1024, 0);
     h
 }
+
+/// A field of a flatbuffer table.
+pub enum Flat {
+    None,
+    Byte(u8),
+    Number(u32),
+    Long(u64),
+    Text(&'static str),
+    Numbers(Vec<u32>),
+    Bytes(Vec<u8>),
+    Table(Vec<Flat>),
+    Tables(Vec<Vec<Flat>>),
+}
+
+/// A flatbuffer with this identifier around one root table.
+pub fn flatbuffer(identifier: &[u8; 4], header: &[u8], root: Vec<Flat>) -> Vec<u8> {
+    let mut out = vec![0; 4];
+    out.extend(identifier);
+    out.extend(header);
+    let at = flat_table(&mut out, root);
+    out[..4].copy_from_slice(&at.to_le_bytes());
+    out
+}
+
+fn flat_offset(out: &mut [u8], slot: u32, to: u32) {
+    out[slot as usize..slot as usize + 4].copy_from_slice(&(to - slot).to_le_bytes());
+}
+
+fn flat_vector(out: &mut Vec<u8>, count: usize, bytes: &[u8]) -> u32 {
+    let at = out.len() as u32;
+    out.extend((count as u32).to_le_bytes());
+    out.extend(bytes);
+    at
+}
+
+fn flat_table(out: &mut Vec<u8>, fields: Vec<Flat>) -> u32 {
+    let mut offsets = Vec::new();
+    let mut at = 4u16;
+    for f in &fields {
+        offsets.push(if matches!(f, Flat::None) { 0 } else { at });
+        at += match f {
+            Flat::None => 0,
+            Flat::Long(_) => 8,
+            _ => 4,
+        };
+    }
+    let vtable = out.len() as u32;
+    out.extend((4 + 2 * fields.len() as u16).to_le_bytes());
+    out.extend(at.to_le_bytes());
+    offsets.iter().for_each(|o| out.extend(o.to_le_bytes()));
+    let table = out.len() as u32;
+    out.extend((table - vtable).to_le_bytes());
+    out.resize(table as usize + usize::from(at), 0);
+    for (f, offset) in fields.into_iter().zip(offsets) {
+        let slot = table + u32::from(offset);
+        let place = slot as usize;
+        let child = match f {
+            Flat::None => continue,
+            Flat::Byte(b) => {
+                out[place] = b;
+                continue;
+            }
+            Flat::Number(n) => {
+                out[place..place + 4].copy_from_slice(&n.to_le_bytes());
+                continue;
+            }
+            Flat::Long(n) => {
+                out[place..place + 8].copy_from_slice(&n.to_le_bytes());
+                continue;
+            }
+            Flat::Text(t) => flat_vector(out, t.len(), t.as_bytes()),
+            Flat::Bytes(b) => flat_vector(out, b.len(), &b),
+            Flat::Numbers(n) => {
+                let bytes: Vec<u8> = n.iter().flat_map(|v| v.to_le_bytes()).collect();
+                flat_vector(out, n.len(), &bytes)
+            }
+            Flat::Table(t) => flat_table(out, t),
+            Flat::Tables(list) => {
+                let at = flat_vector(out, list.len(), &vec![0; list.len() * 4]);
+                for (i, t) in list.into_iter().enumerate() {
+                    let child = flat_table(out, t);
+                    flat_offset(out, at + 4 + 4 * i as u32, child);
+                }
+                at
+            }
+        };
+        flat_offset(out, slot, child);
+    }
+    table
+}

@@ -7,4 +7,6 @@ mod containers;
 mod differential;
 mod formats;
 mod limits;
+mod limits_inside;
+mod more_formats;
 mod pickles;

@@ -5,4 +5,5 @@ mod demonstration;
 mod kill;
 mod kill_play;
 mod process;
+mod scan_models;
 mod stub;

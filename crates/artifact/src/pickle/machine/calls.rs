@@ -411,6 +411,8 @@ impl Machine<'_, '_> {
                 }
             }
             (Some("module"), _) => {}
+            // torch.package calls the function with the importer and these arguments.
+            (Some("reduce_package"), [_, _, callee, args, ..]) => return self.call(How::Call, *callee, *args, at),
             _ => self.foreign_id(id, at),
         }
         let mut node = Node::new(Kind::Persistent, at);

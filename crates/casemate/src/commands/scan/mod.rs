@@ -1,8 +1,11 @@
-//! `casemate scan PATH…`: model files here, personal data and secrets through the sweep.
+//! `casemate scan PATH…`: model files here (once, watched, or one place explained), personal data and secrets through
+//! the sweep.
 
+mod explain;
 mod models;
 mod text;
 mod walk;
+mod watch;
 
 use crate::cli::{Global, Kind, ScanArgs};
 use crate::failure::{Done, Failure};
@@ -15,6 +18,15 @@ pub(super) fn run(global: &Global, args: &ScanArgs) -> Done {
             "cannot scan files for that",
             "injection and toxicity are kinds of `casemate detect`",
         ));
+    }
+    if let Some(place) = &args.explain {
+        return explain::run(global, place);
+    }
+    if (args.watch || args.ml_bom.is_some()) && (text || !models) {
+        return Err(Failure::usage("cannot scan like that", "--watch and --ml-bom are for --kinds models"));
+    }
+    if args.watch {
+        return watch::run(global, args);
     }
     if models && !text { models::run(global, args) } else { text::run(global, args) }
 }

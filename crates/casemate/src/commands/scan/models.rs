@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use casemate_artifact::{ArtifactSeverity, FileReport, ScanConfig, ScanDocument, TreeNode, scan_path};
+use casemate_artifact::{
+    ArtifactSeverity, FileReport, ScanConfig, ScanDocument, conversion_advice, ml_bom, render_tree, scan_path,
+};
 use casemate_finding::{CheckResult, Outcome};
 use casemate_report::{Document, NotScanned, SarifLimits, Subject, printable, to_sarif, to_table};
 
 use super::walk::files_under;
 use crate::cli::{Global, ScanArgs};
 use crate::exit::Exit;
-use crate::failure::Done;
+use crate::failure::{Done, Failure};
 use crate::output::{self, Format};
 use crate::progress;
 
@@ -21,6 +23,13 @@ pub(super) fn run(global: &Global, args: &ScanArgs) -> Done {
     reports.extend(unread.into_iter().map(|(path, why)| unreadable(&path, &why)));
     reports.sort_by(|a, b| a.path.cmp(&b.path));
     let exit = exit_of(&reports, args.incomplete_exit);
+    if let Some(path) = &args.ml_bom {
+        if path.as_os_str() == "-" {
+            output::json(&ml_bom(&reports));
+            return Ok(exit);
+        }
+        write_bom(path, &reports)?;
+    }
     match global.format {
         Format::Json => output::json(&ScanDocument { files: reports }),
         Format::Sarif => {
@@ -31,8 +40,14 @@ pub(super) fn run(global: &Global, args: &ScanArgs) -> Done {
     Ok(exit)
 }
 
+fn write_bom(path: &Path, reports: &[FileReport]) -> Result<(), Failure> {
+    let text = format!("{:#}\n", ml_bom(reports));
+    std::fs::write(path, text)
+        .map_err(|e| Failure::usage("cannot write the ML-BOM", e.to_string()).at(path.display().to_string()))
+}
+
 /// Scans on every core; the order of the answers is the order of the files.
-fn scan_all(files: &[PathBuf]) -> Vec<FileReport> {
+pub(super) fn scan_all(files: &[PathBuf]) -> Vec<FileReport> {
     let total: u64 = files.iter().filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum();
     let bar = progress::bar(total, "scanning");
     let next = AtomicUsize::new(0);
@@ -62,7 +77,7 @@ fn take<'a>(files: &'a [PathBuf], next: &AtomicUsize) -> Option<(usize, &'a Path
 }
 
 /// A file that could not be opened: not clean, and said to be.
-fn unreadable(path: &Path, why: &str) -> FileReport {
+pub(super) fn unreadable(path: &Path, why: &str) -> FileReport {
     FileReport {
         path: path.display().to_string(),
         sha256: String::new(),
@@ -77,7 +92,7 @@ fn unreadable(path: &Path, why: &str) -> FileReport {
     }
 }
 
-fn exit_of(reports: &[FileReport], incomplete_exit: bool) -> Exit {
+pub(super) fn exit_of(reports: &[FileReport], incomplete_exit: bool) -> Exit {
     if reports.iter().any(FileReport::is_blocked) {
         Exit::Blocked
     } else if incomplete_exit && reports.iter().any(|r| !r.complete) {
@@ -139,10 +154,7 @@ fn print(reports: &[FileReport], tree: bool) {
     }
     if tree {
         for report in reports {
-            output::line(printable(&report.path));
-            for (index, node) in report.tree.iter().enumerate() {
-                output::line(format!("{}{}", "  ".repeat(depth_of(&report.tree, index) + 1), node_line(node)));
-            }
+            render_tree(report).lines().for_each(|l| output::line(printable(l)));
         }
     }
     let blocked = reports.iter().filter(|r| r.is_blocked()).count();
@@ -155,22 +167,8 @@ fn print(reports: &[FileReport], tree: bool) {
     ));
     if blocked > 0 {
         output::line("Do not load the blocked files: ask for safetensors, or for the code that made them.");
-    }
-}
-
-fn depth_of(tree: &[TreeNode], index: usize) -> usize {
-    let (mut depth, mut at) = (0, index);
-    while let Some(parent) = tree.get(at).and_then(|n| n.parent) {
-        depth += 1;
-        at = parent;
-        if depth > tree.len() {
-            break;
+        for advice in conversion_advice(&noteworthy) {
+            output::line(advice);
         }
     }
-    depth
-}
-
-fn node_line(node: &TreeNode) -> String {
-    let name = if node.member.is_empty() { "." } else { &node.member };
-    format!("{}  {}  {} bytes  {}", printable(name), node.format, node.size_bytes, node.severity)
 }
