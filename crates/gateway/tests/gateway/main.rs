@@ -8,5 +8,7 @@ mod flow_rules;
 mod head_rules;
 mod house;
 mod inspection;
+mod leaving;
 mod sdk;
 mod stub;
+mod tls;
