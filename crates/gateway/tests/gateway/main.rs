@@ -9,6 +9,7 @@ mod head_rules;
 mod house;
 mod inspection;
 mod leaving;
+mod models;
 mod sdk;
 mod stub;
 mod tls;
