@@ -1,6 +1,6 @@
 #!/bin/sh
 # CPU time a request costs in the gateway and in its peers, one after the other on the same machine in one run.
-# Usage: bench/gateway/run.sh   (PEERS=python with tensorzero, openai and litellm[proxy]; without it only ours is measured)
+# Usage: bench/gateway/run.sh   (PEERS=python with tensorzero, openai and litellm[proxy]; without it only ours is measured; SKIP_BUILD=1 takes what is built)
 set -eu
 cd "$(dirname "$0")/../.."
 bin=${CARGO_TARGET_DIR:-target}/release/examples
@@ -17,13 +17,14 @@ line() { # waits until FILE has a line and prints it
 "$bin/load" stub >"$work/stub" & pids="$pids $!"
 stub=http://$(line "$work/stub")
 echo "date $(date -u +%F) machine $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg)"
-for profile in off limits all; do
+for profile in off limits text all; do
     mkfifo "$work/in.$profile"
-    "$bin/serve" "$stub" $profile <"$work/in.$profile" >"$work/$profile" & pid=$!; pids="$pids $pid"
+    "$bin/serve" "$stub" $profile 127.0.0.1:0 "${KEYS:-10000}" <"$work/in.$profile" >"$work/$profile" & pid=$!; pids="$pids $pid"
     exec 3>"$work/in.$profile"
     set -- $(line "$work/$profile")
     echo "casemate $profile $("$bin/load" run "http://$1/v1/chat/completions" "$2" $pid "$requests" "$clients")"
     echo "casemate $profile stream $("$bin/load" run "http://$1/v1/chat/completions" "$2" $pid "$requests" "$clients" stream)"
+    echo "casemate $profile 16k $("$bin/load" run "http://$1/v1/chat/completions" "$2" $pid "$((requests / 5))" "$clients" 16k)"
     grep VmRSS /proc/$pid/status | sed "s/^/casemate $profile /"
     exec 3>&-
     wait $pid || true
@@ -36,6 +37,7 @@ exec 3>"$work/in.t0"
 for _ in $(seq 600); do grep -q '^http' "$work/t0" && break; sleep 0.1; done
 base=$(grep -m 1 '^http' "$work/t0")
 echo "tensorzero $("$bin/load" run "${base%/}/chat/completions" unused $pid "$((requests / 4))" "$clients" tensorzero::model_name::bench)"
+echo "tensorzero 16k $("$bin/load" run "${base%/}/chat/completions" unused $pid "$((requests / 10))" "$clients" 16k tensorzero::model_name::bench)"
 exec 3>&-
 kill $pid 2>/dev/null || true
 cat >"$work/litellm.yaml" <<EOF
@@ -53,3 +55,4 @@ for _ in $(seq 600); do
     sleep 0.2
 done
 echo "litellm $("$bin/load" run "http://127.0.0.1:$port/v1/chat/completions" "$master" $pid "$((requests / 40))" "$clients")"
+echo "litellm 16k $("$bin/load" run "http://127.0.0.1:$port/v1/chat/completions" "$master" $pid "$((requests / 80))" "$clients" 16k)"

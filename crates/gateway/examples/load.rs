@@ -1,8 +1,9 @@
 //! The upstream stub and the load of measurements.
 //!
-//! `load stub [LISTEN]` answers chat completions, whole or streamed, with about 1 KiB at once.
-//! `load run URL KEY PID REQUESTS CLIENTS [stream] [MODEL]` sends chat completions of 1 KiB over keep-alive connections and prints, as one
-//! line of JSON, the CPU time (user and system) that process PID and its children took for each request, next to wall times.
+//! `load stub [LISTEN]` answers chat completions, whole or streamed, at once: with about 1 KiB, and requests over 8 KiB with
+//! about 16 KiB.
+//! `load run URL KEY PID REQUESTS CLIENTS [stream] [16k] [MODEL]` sends chat completions of 1 KiB (or 16 KiB) over keep-alive
+//! connections and prints, as one line of JSON, the CPU time (user and system) that process PID and its children took for each request, next to wall times.
 //! The clock of `/proc` ticks at 100 Hz: with some thousands of requests its error is under 1 %.
 #![expect(clippy::print_stdout, reason = "a command-line tool")]
 
@@ -27,13 +28,17 @@ const PROSE: &str = "The committee met again in the spring to review how the new
 Most passengers were content with the earlier trains, although some of them asked for a later connection on market days. \
 After a long discussion the members agreed to try an additional service for three months and to count how many people used it. ";
 
+/// Text of the larger requests and answers.
+const LARGE_BYTES: usize = 16_000;
+
 fn prose(bytes: usize) -> String {
     PROSE.chars().cycle().take(bytes).collect()
 }
 
-fn answer(stream: bool) -> Bytes {
+fn answer(stream: bool, large: bool) -> Bytes {
     if !stream {
-        let message = serde_json::json!({"role": "assistant", "content": prose(800), "refusal": null});
+        let content = prose(if large { LARGE_BYTES } else { 800 });
+        let message = serde_json::json!({"role": "assistant", "content": content, "refusal": null});
         let choice = serde_json::json!({"index": 0, "message": message, "logprobs": null, "finish_reason": "stop"});
         let usage = serde_json::json!({"prompt_tokens": 200, "completion_tokens": 180, "total_tokens": 380});
         let body = serde_json::json!({"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "bench",
@@ -41,7 +46,7 @@ fn answer(stream: bool) -> Bytes {
         return body.to_string().into();
     }
     let mut out = String::new();
-    let text = prose(160);
+    let text = prose(if large { LARGE_BYTES / 5 } else { 160 });
     for piece in text.as_bytes().chunks(16) {
         let delta = serde_json::json!({"content": String::from_utf8_lossy(piece)});
         let chunk = serde_json::json!({"id": "c", "object": "chat.completion.chunk",
@@ -55,16 +60,18 @@ fn answer(stream: bool) -> Bytes {
 async fn stub(listen: &str) -> Result<(), Failure> {
     let listener = TcpListener::bind(listen).await?;
     println!("{}", listener.local_addr()?);
-    let (whole, stream) = (answer(false), answer(true));
+    let small = (answer(false, false), answer(true, false));
+    let large = (answer(false, true), answer(true, true));
     loop {
         let (socket, _) = listener.accept().await?;
         socket.set_nodelay(true)?;
-        let (whole, stream) = (whole.clone(), stream.clone());
+        let (small, large) = (small.clone(), large.clone());
         let service = service_fn(move |request: Request<Incoming>| {
-            let (whole, stream) = (whole.clone(), stream.clone());
+            let (small, large) = (small.clone(), large.clone());
             async move {
                 let body = request.into_body().collect().await.map(|b| b.to_bytes()).unwrap_or_default();
                 let streams = body.windows(13).any(|w| w == b"\"stream\":true" || w == b"\"stream\": tru");
+                let (whole, stream) = if body.len() > LARGE_BYTES / 2 { large } else { small };
                 let (body, kind) = if streams { (stream, "text/event-stream") } else { (whole, "application/json") };
                 let mut response = Response::new(Full::new(body));
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -124,15 +131,16 @@ async fn client(
 
 async fn run(arguments: &[String]) -> Result<(), Failure> {
     let [url, key, pid, requests, clients, rest @ ..] = arguments else {
-        return Err("load run URL KEY PID REQUESTS CLIENTS [stream] [MODEL]".into());
+        return Err("load run URL KEY PID REQUESTS CLIENTS [stream] [16k] [MODEL]".into());
     };
     let (pid, requests, clients): (u32, u64, usize) = (pid.parse()?, requests.parse()?, clients.parse()?);
     let stream = rest.iter().any(|a| a == "stream");
-    let model = rest.iter().find(|a| *a != "stream").map_or("bench", String::as_str);
+    let large = rest.iter().any(|a| a == "16k");
+    let model = rest.iter().find(|a| *a != "stream" && *a != "16k").map_or("bench", String::as_str);
     let address = url.strip_prefix("http://").ok_or("URL begins with http://")?;
     let (addr, path) = address.split_once('/').ok_or("URL has a path")?;
     let mut ask = serde_json::json!({"model": model, "messages": [
-        {"role": "system", "content": "You answer briefly."}, {"role": "user", "content": prose(880)}]});
+        {"role": "system", "content": "You answer briefly."}, {"role": "user", "content": prose(if large { LARGE_BYTES } else { 880 })}]});
     if stream {
         ask["stream"] = true.into();
     }

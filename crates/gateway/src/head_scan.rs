@@ -2,7 +2,7 @@
 //!
 //! With `Content-Length` and `Transfer-Encoding` in one head, or several lengths, two servers in a row may see two
 //! different requests in one stream of bytes (RFC 9112 §6.3 allows to refuse; request smuggling). hyper drops the length
-//! before we see the headers, so the bytes are followed here, from head to head.
+//! before we see the headers, so the bytes are followed here, from head to head. Where a request ends is known here as well.
 
 use memchr::memchr;
 
@@ -25,6 +25,17 @@ enum At {
     Lost,
 }
 
+/// What some bytes of a connection brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fed {
+    /// How many were taken: all, or those up to the end of a request.
+    pub taken: usize,
+    /// A head in them gives its body's length in more than one way.
+    pub ambiguous: bool,
+    /// A request ends with the last one taken.
+    pub ended: bool,
+}
+
 /// Follows the bytes of one connection.
 #[derive(Debug)]
 pub struct HeadScan {
@@ -42,39 +53,46 @@ impl Default for HeadScan {
 }
 
 impl HeadScan {
-    /// Takes the next bytes; true if a head in them gives its body's length in more than one way.
-    pub fn feed(&mut self, mut bytes: &[u8]) -> bool {
-        let mut ambiguous = false;
-        while !bytes.is_empty() {
+    /// Takes the next bytes, up to the end of a request and no further.
+    pub fn feed(&mut self, bytes: &[u8]) -> Fed {
+        let (mut fed, mut rest) = (Fed::default(), bytes);
+        while !rest.is_empty() && !fed.ended {
             match &mut self.at {
-                At::Lost => return ambiguous,
+                At::Lost => rest = &[],
                 At::Body { left } | At::Chunk { left } => {
-                    let step = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                    let step = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
                     *left -= step as u64;
-                    bytes = &bytes[step..];
+                    rest = &rest[step..];
                     match self.at {
-                        At::Body { left: 0 } => self.at = At::Head { first: true },
+                        At::Body { left: 0 } => self.end(&mut fed),
                         At::Chunk { left: 0 } => self.at = At::ChunkSize,
                         _ => {}
                     }
                 }
                 At::Head { .. } | At::ChunkSize | At::Trailer => {
-                    let Some(end) = memchr(b'\n', bytes) else {
-                        self.keep(bytes);
-                        return ambiguous;
+                    let Some(end) = memchr(b'\n', rest) else {
+                        self.keep(rest);
+                        rest = &[];
+                        continue;
                     };
                     if self.line.is_empty() {
-                        ambiguous |= self.line_ended(&bytes[..end]);
+                        self.line_ended(&rest[..end], &mut fed);
                     } else {
-                        self.keep(&bytes[..end]);
+                        self.keep(&rest[..end]);
                         let line = std::mem::take(&mut self.line);
-                        ambiguous |= self.line_ended(&line);
+                        self.line_ended(&line, &mut fed);
                     }
-                    bytes = &bytes[end + 1..];
+                    rest = &rest[end + 1..];
                 }
             }
         }
-        ambiguous
+        fed.taken = bytes.len() - rest.len();
+        fed
+    }
+
+    fn end(&mut self, fed: &mut Fed) {
+        self.at = At::Head { first: true };
+        fed.ended = true;
     }
 
     fn keep(&mut self, part: &[u8]) {
@@ -86,10 +104,10 @@ impl HeadScan {
         }
     }
 
-    fn line_ended(&mut self, line: &[u8]) -> bool {
+    fn line_ended(&mut self, line: &[u8], fed: &mut Fed) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         match self.at {
-            At::Head { first } => return self.head_line(line, first),
+            At::Head { first } => self.head_line(line, first, fed),
             At::ChunkSize => {
                 let digits = line.split(|b| *b == b';').next().unwrap_or_default();
                 let size = std::str::from_utf8(digits).ok().and_then(|d| u64::from_str_radix(d.trim(), 16).ok());
@@ -100,32 +118,31 @@ impl HeadScan {
                     None => At::Lost,
                 };
             }
-            At::Trailer if line.is_empty() => self.at = At::Head { first: true },
+            At::Trailer if line.is_empty() => self.end(fed),
             _ => {}
         }
-        false
     }
 
-    fn head_line(&mut self, line: &[u8], first: bool) -> bool {
+    fn head_line(&mut self, line: &[u8], first: bool, fed: &mut Fed) {
         if line.is_empty() {
             if first {
-                return false;
+                return;
             }
-            let ambiguous = self.lengths > 1 || (self.chunked && self.lengths > 0);
-            self.at = match (self.chunked, self.length) {
-                (true, _) => At::ChunkSize,
-                (false, Some(left @ 1..)) => At::Body { left },
-                _ => At::Head { first: true },
-            };
+            fed.ambiguous |= self.lengths > 1 || (self.chunked && self.lengths > 0);
+            match (self.chunked, self.length) {
+                (true, _) => self.at = At::ChunkSize,
+                (false, Some(left @ 1..)) => self.at = At::Body { left },
+                _ => self.end(fed),
+            }
             (self.length, self.lengths, self.chunked) = (None, 0, false);
-            return ambiguous;
+            return;
         }
         self.at = At::Head { first: false };
         // 14 and 17 bytes: nothing shorter can be one of the two names.
         if first || line.len() < 15 {
-            return false;
+            return;
         }
-        let Some(colon) = memchr(b':', line) else { return false };
+        let Some(colon) = memchr(b':', line) else { return };
         let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
         if name.eq_ignore_ascii_case(b"content-length") {
             self.lengths += 1;
@@ -133,7 +150,6 @@ impl HeadScan {
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             self.chunked = true;
         }
-        false
     }
 }
 
@@ -141,15 +157,32 @@ impl HeadScan {
 mod tests {
     use super::HeadScan;
 
-    fn scan(text: &str) -> bool {
-        let whole = HeadScan::default().feed(text.as_bytes());
-        let mut by_byte = HeadScan::default();
-        let mut seen = false;
-        for b in text.as_bytes().chunks(1) {
-            seen |= by_byte.feed(b);
+    /// If a length was given twice, and where requests end.
+    fn follow(text: &str, step: usize) -> (bool, Vec<usize>) {
+        let (mut scan, mut seen, mut ends, mut at) = (HeadScan::default(), false, Vec::new(), 0);
+        while at < text.len() {
+            let fed = scan.feed(&text.as_bytes()[at..(at + step).min(text.len())]);
+            at += fed.taken;
+            seen |= fed.ambiguous;
+            ends.extend(fed.ended.then_some(at));
         }
-        assert_eq!(whole, seen, "{text:?} byte by byte");
-        whole
+        (seen, ends)
+    }
+
+    fn scan(text: &str) -> bool {
+        let whole = follow(text, text.len());
+        assert_eq!(whole, follow(text, 1), "{text:?} byte by byte");
+        whole.0
+    }
+
+    #[test]
+    fn requests_end_where_their_bodies_do() {
+        let one = "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc";
+        let two = "\r\nPOST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n";
+        let all = format!("{one}{two}GET / HTTP/1.1\r\n\r\nGET");
+        let ends = vec![one.len(), one.len() + two.len(), all.len() - 3];
+        assert_eq!(follow(&all, all.len()), (false, ends.clone()));
+        assert_eq!(follow(&all, 1), (false, ends));
     }
 
     #[test]

@@ -2,9 +2,11 @@
 //!
 //! As in [`crate::carrier`], the walk visits every string and leaves out only what cannot carry text. In a stream the
 //! pieces of one text come under the same [`StreamKey`]: the path of the string with choice and block numbers taken from
-//! `index` members, so that what is split over events is put together again, whatever the field is called.
+//! `index` members, so that what is split over events is put together again, whatever the field is called. What a model
+//! hands to a tool it has named itself: there no name is left out, and names that are no plain identifiers are read.
 
 use crate::Dialect;
+use crate::carrier::{IDENTIFIER_BYTES_MAX, is_identifier};
 use crate::json::{Doc, Kind, Value};
 
 /// Names one running text of a streamed answer.
@@ -49,10 +51,11 @@ fn is_structural(key: &str) -> bool {
     )
 }
 
-fn walk<'d>(value: Value<'d>, hash: u64, visit: &mut impl FnMut(AnswerText<'d>)) {
+/// `of_model`: below the arguments of a tool call, where every name and value is the model's.
+fn walk<'d>(value: Value<'d>, hash: u64, of_model: bool, visit: &mut impl FnMut(AnswerText<'d>)) {
     match value.kind() {
         Kind::String => visit(AnswerText { value, key: StreamKey(hash) }),
-        Kind::Array => value.items().for_each(|item| walk(item, hash, visit)),
+        Kind::Array => value.items().for_each(|item| walk(item, hash, of_model, visit)),
         Kind::Object => {
             // Text blocks of one answer are read as one running text (a citation cuts a sentence into blocks), but two
             // tool calls never run together.
@@ -67,12 +70,16 @@ fn walk<'d>(value: Value<'d>, hash: u64, visit: &mut impl FnMut(AnswerText<'d>))
             };
             for (key, member) in value.members() {
                 let name = key.text();
-                if is_structural(&name) {
+                if !of_model && is_structural(&name) {
                     continue;
                 }
+                if !is_identifier(key.raw(), IDENTIFIER_BYTES_MAX) {
+                    visit(AnswerText { value: key, key: StreamKey(mix(mix(hash, b"a name"), name.as_bytes())) });
+                }
+                let handed_over = matches!(&*name, "input" | "arguments");
                 // `content_block_start` carries the first piece of what its deltas go on with.
                 let step: &[u8] = if name == "content_block" { b"delta" } else { name.as_bytes() };
-                walk(member, mix(hash, step), visit);
+                walk(member, mix(hash, step), of_model || handed_over, visit);
             }
         }
         Kind::Null | Kind::True | Kind::False | Kind::Number => {}
@@ -81,7 +88,7 @@ fn walk<'d>(value: Value<'d>, hash: u64, visit: &mut impl FnMut(AnswerText<'d>))
 
 /// Visits every text of a whole answer or of the data of one stream event.
 pub fn walk_answer<'d>(doc: &'d Doc<'_>, mut visit: impl FnMut(AnswerText<'d>)) {
-    walk(doc.root(), FNV, &mut visit);
+    walk(doc.root(), FNV, false, &mut visit);
 }
 
 /// Visits every `logprobs` that is not null: it spells the answer out a second time, and goes when the text is changed.
@@ -135,6 +142,14 @@ mod tests {
             "input":{"q":"c"}}],"stop_reason":"end_turn"}"#;
         let seen: Vec<String> = texts(anthropic).into_iter().map(|t| t.0).collect();
         assert_eq!(seen, ["a", "b", "n", "c"]);
+    }
+
+    #[test]
+    fn what_a_tool_is_given_hides_behind_no_name() {
+        let call = r#"{"id":"m","content":[{"type":"tool_use","id":"t","name":"n","input":
+            {"id":"a","model":"b","deep":[{"signature":"c"}],"a name of its own":"d"}}],"usage":{"x":"y"}}"#;
+        let seen: Vec<String> = texts(call).into_iter().map(|t| t.0).collect();
+        assert_eq!(seen, ["n", "a", "b", "c", "a name of its own", "d"]);
     }
 
     #[test]

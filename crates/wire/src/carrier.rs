@@ -52,7 +52,7 @@ pub struct Carrier<'d> {
 /// Longest object key that is taken for a plain identifier and not read as text.
 pub const IDENTIFIER_BYTES_MAX: usize = 24;
 
-fn is_identifier(text: &str, bytes_max: usize) -> bool {
+pub(crate) fn is_identifier(text: &str, bytes_max: usize) -> bool {
     text.len() <= bytes_max && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'$'))
 }
 
@@ -78,6 +78,8 @@ fn is_url_key(key: &str) -> bool {
 
 struct Walk<F> {
     visit: F,
+    /// Below the arguments of a tool call, where every name and value is the model's.
+    of_model: bool,
 }
 
 impl<'d, F: FnMut(Carrier<'d>)> Walk<F> {
@@ -96,7 +98,7 @@ impl<'d, F: FnMut(Carrier<'d>)> Walk<F> {
             return self.tree(value, channel);
         }
         let name = key.text();
-        if is_structural(&name, value) {
+        if !self.of_model && is_structural(&name, value) {
             return;
         }
         if is_url_key(&name) {
@@ -117,7 +119,7 @@ impl<'d, F: FnMut(Carrier<'d>)> Walk<F> {
                 let (channel, media) = block(value, channel);
                 for (key, member) in value.members() {
                     self.key(key, channel);
-                    if media.is_some_and(|m| key.is_text(m)) && is_base64(member) {
+                    if !self.of_model && media.is_some_and(|m| key.is_text(m)) && is_base64(member) {
                         continue;
                     }
                     let channel = if key.is_text("function_call") || key.is_text("tool_calls") {
@@ -125,7 +127,10 @@ impl<'d, F: FnMut(Carrier<'d>)> Walk<F> {
                     } else {
                         channel
                     };
+                    let before = self.of_model;
+                    self.of_model |= channel == Channel::ToolCall && (key.is_text("input") || key.is_text("arguments"));
                     self.member(key, member, channel);
+                    self.of_model = before;
                 }
             }
             Kind::Null | Kind::True | Kind::False | Kind::Number => {}
@@ -180,7 +185,7 @@ fn is_base64(value: Value<'_>) -> bool {
 
 /// Visits every text of a chat, messages, responses or completions request, in document order; both dialects.
 pub fn walk_request<'d>(doc: &'d Doc<'_>, visit: impl FnMut(Carrier<'d>)) {
-    let mut walk = Walk { visit };
+    let mut walk = Walk { visit, of_model: false };
     for (key, value) in doc.root().members() {
         let name = key.text();
         let channel = match &*name {
@@ -205,7 +210,7 @@ pub fn walk_request<'d>(doc: &'d Doc<'_>, visit: impl FnMut(Carrier<'d>)) {
 /// Visits the texts of these members of a plain model end-point's request, at any depth below them. A name may lead
 /// down through objects with dots (`customer.note`).
 pub fn walk_fields<'d>(doc: &'d Doc<'_>, fields: &[String], visit: impl FnMut(Carrier<'d>)) {
-    let mut walk = Walk { visit };
+    let mut walk = Walk { visit, of_model: false };
     for field in fields {
         if let Some(value) = field.split('.').try_fold(doc.root(), |at, name| at.get(name)) {
             walk.tree(value, Channel::User);
@@ -320,6 +325,14 @@ mod tests {
         ] {
             assert!(seen(&body).iter().any(|c| c.0 == hidden), "{body}");
         }
+    }
+
+    #[test]
+    fn what_a_tool_was_given_hides_behind_no_name() {
+        let text = r#"{"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"toolu_1","name":"n","input":
+            {"id":"c1","deep":[{"type":"c2"}]}}]}]}"#;
+        let texts: Vec<String> = seen(text).into_iter().map(|c| c.0).collect();
+        assert_eq!(texts, ["n", "c1", "c2"]);
     }
 
     #[test]

@@ -71,7 +71,17 @@ impl Breaker {
         })
     }
 
-    /// A request succeeded.
+    /// An answer began. One that tries closes the breaker with it; whether answers come to their end is seen later.
+    pub fn began(&self) {
+        self.with(|b| {
+            if b.state != BreakerState::Closed {
+                b.state = BreakerState::Closed;
+                b.failures = FAILURES_MAX - 1;
+            }
+        });
+    }
+
+    /// An answer came to its end.
     pub fn succeeded(&self) {
         self.with(|b| {
             b.state = BreakerState::Closed;
@@ -119,6 +129,25 @@ mod tests {
         b.succeeded();
         assert!(b.allows(UnixMs(2 * OPEN_MS)));
         assert!(!b.failed(UnixMs(0)), "the count starts anew");
+    }
+
+    #[test]
+    fn answers_that_begin_and_break_off_count_as_failures() {
+        let b = Breaker::default();
+        for n in 1..FAILURES_MAX {
+            b.began();
+            assert!(!b.failed(UnixMs(0)), "{n}");
+        }
+        b.began();
+        assert!(b.failed(UnixMs(0)));
+        assert!(b.allows(UnixMs(OPEN_MS)));
+        b.began();
+        assert_eq!(b.state(), BreakerState::Closed);
+        assert!(b.failed(UnixMs(OPEN_MS)), "one more opens it again");
+        assert!(b.allows(UnixMs(2 * OPEN_MS)));
+        b.began();
+        b.succeeded();
+        assert!(!b.failed(UnixMs(2 * OPEN_MS)), "the count starts anew");
     }
 
     #[test]

@@ -8,6 +8,8 @@ use casemate_wire::json::Doc;
 
 use super::engines::{Engines, action_for, check_of, class_channel, decide, scan_options};
 use super::notice::{Check, Notice};
+use super::readings::{Found, has_canary, read_whole};
+use super::replacements::Replacements;
 use crate::address::is_public_url;
 use crate::config::{Action, Checks};
 
@@ -71,34 +73,36 @@ impl Walk<'_> {
         if carrier.form == Form::Url && fetched && !self.private_ok && !is_public_url(&text) {
             self.note(carrier, Check::PrivateUrl, Action::Block, "private address", 1.0);
         }
-        // The classifiers read what the model will read: a credential that is replaced looks like encoded text to them.
-        let changed = self.scan(carrier, &text);
-        self.assess(carrier, changed.as_deref().unwrap_or(&text));
-        if self.checks.canary != Action::Off && self.engines.has_canary(&text) {
+        // The classifiers read what the model will read, and a credential never: it looks like encoded text to them,
+        // and whatever is to be done about it is done by the check that knows it.
+        let told = self.scan(carrier, &text);
+        self.assess(carrier, told.as_deref().unwrap_or(&text));
+        if self.checks.canary != Action::Off && has_canary(self.engines, &text) {
             self.note(carrier, Check::Canary, self.checks.canary, "canary", 1.0);
         }
     }
 
-    /// The text with what is replaced, if anything is.
+    /// Looks for personal data and credentials; the text without what is replaced or a credential, if there is any.
     fn scan(&mut self, carrier: &Carrier<'_>, text: &str) -> Option<String> {
-        let found = self.engines.scan(text, self.options.as_ref()?);
-        let mut changed = String::new();
-        let mut from = 0;
-        for m in &found {
-            let action = action_for(m, self.checks);
-            self.note(carrier, check_of(m), action, m.label(), m.score);
-            if action == Action::Redact && m.span.start >= from {
-                changed.push_str(&text[from..m.span.start]);
-                changed.push_str(&format!("[REDACTED:{}]", m.label()));
-                from = m.span.end;
+        let found = read_whole(self.engines, self.options.as_ref()?, text);
+        let (mut sent, mut told) = (Replacements::default(), Replacements::default());
+        for Found { range, matched, fresh } in &found {
+            let (check, action) = (check_of(matched), action_for(matched, self.checks));
+            if *fresh || action == Action::Block {
+                self.note(carrier, check, action, matched.label(), matched.score);
+            }
+            if action == Action::Redact {
+                sent.add(range.clone(), matched);
+            }
+            if action == Action::Redact || check == Check::Secrets {
+                told.add(range.clone(), matched);
             }
         }
-        if from == 0 {
-            return None;
+        let all = 0..text.len();
+        if !sent.is_empty() {
+            self.verdict.edits.set_text(carrier.value, &sent.apply(text, &all));
         }
-        changed.push_str(&text[from..]);
-        self.verdict.edits.set_text(carrier.value, &changed);
-        Some(changed)
+        (!told.is_empty()).then(|| told.apply(text, &all))
     }
 
     fn assess(&mut self, carrier: &Carrier<'_>, text: &str) {

@@ -4,6 +4,8 @@ mod engines;
 mod input;
 mod notice;
 mod output;
+mod readings;
+mod replacements;
 mod stream;
 
 pub use engines::Engines;

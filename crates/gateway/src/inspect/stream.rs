@@ -8,8 +8,8 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
 use bytes::Bytes;
-use casemate_classify::{CanaryStream, Channel as ClassChannel};
-use casemate_detect::{Match, ScanOptions, StreamScanner};
+use casemate_classify::{Assessment, Channel as ClassChannel};
+use casemate_detect::ScanOptions;
 use casemate_wire::answer::{StreamKey, is_last_event, is_usage_chunk, walk_answer, walk_logprobs};
 use casemate_wire::json::{Doc, JsonLimits, JsonProblem};
 use casemate_wire::sse::{SseEvent, rewrite_data};
@@ -18,13 +18,16 @@ use casemate_wire::{Dialect, Edits};
 
 use super::engines::{Engines, action_for, check_of, decide, scan_options};
 use super::notice::{Check, Notice};
+use super::readings::{Found, Hold, Readings, has_canary, read_whole};
+use super::replacements::Replacements;
 use crate::config::{Action, Checks};
 
-/// Text held back where canaries are looked for: longer than any spelled-out form of one that matters.
-const CANARY_HOLD_BYTES: usize = 256;
 /// Text that is assessed at a time, and how much comes anew before the next assessment.
 const ASSESS_WINDOW_BYTES: usize = 2_048;
 const ASSESS_STEP_BYTES: usize = 1_024;
+/// The same for an answer that is all there, and how much two windows share.
+const ASSESS_WHOLE_BYTES: usize = 4_096;
+const ASSESS_OVERLAP_BYTES: usize = 512;
 /// Most running texts of one answer.
 const TEXTS_MAX: usize = 1_024;
 /// Findings kept of one answer.
@@ -54,14 +57,8 @@ pub struct StreamStep {
 
 /// One running text.
 struct Running {
-    scanner: Option<StreamScanner<'static>>,
-    /// Bytes that came.
-    end: usize,
-    /// Bytes of which everything is known.
-    settled: usize,
-    /// What is replaced, in order, with its mark.
-    replaced: VecDeque<(Range<usize>, String)>,
-    canary: CanaryStream,
+    readings: Readings,
+    replaced: Replacements,
     window: String,
     fresh: usize,
 }
@@ -86,7 +83,10 @@ pub struct StreamInspector {
     engines: Engines,
     limits: JsonLimits,
     options: Option<ScanOptions>,
+    hold: Hold,
     strip_usage: bool,
+    /// All of the answer is there: texts are gathered first and looked at once.
+    at_once: bool,
     texts: HashMap<StreamKey, Running>,
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
@@ -100,13 +100,20 @@ pub struct StreamInspector {
 impl StreamInspector {
     /// An inspector of one answer; `strip_usage` if the gateway asked for usage and the caller did not.
     pub fn new(dialect: Dialect, checks: Checks, engines: Engines, limits: JsonLimits, strip_usage: bool) -> Self {
+        let holds = |action| action >= Action::Redact;
+        let hold = Hold {
+            matches: holds(checks.pii) || holds(checks.secrets),
+            canary: if engines.has_canaries() { checks.canary } else { Action::Off },
+        };
         Self {
             dialect,
             checks,
             engines,
             limits,
             options: scan_options(&checks),
+            hold,
             strip_usage,
+            at_once: false,
             texts: HashMap::new(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -180,6 +187,7 @@ impl StreamInspector {
     /// Inspects a whole answer as if it were one event; the changed bytes, if any. Blocked answers say so in
     /// [`Self::blocked_by`].
     pub(super) fn whole(&mut self, body: &[u8]) -> Result<Option<Vec<u8>>, JsonProblem> {
+        self.at_once = true;
         let (pieces, ..) = match self.read(body) {
             Ok(read) => read,
             Err(Cut::Unreadable(problem)) => return Err(problem),
@@ -245,39 +253,23 @@ impl StreamInspector {
     /// Adds a piece to its running text; which bytes of it these are.
     fn feed(&mut self, key: StreamKey, text: &str) -> Range<usize> {
         self.text_bytes += text.len() as u64;
-        let (options, engines) = (&self.options, &self.engines);
+        let (options, engines) = (self.options.as_ref(), &self.engines);
+        let hold = self.hold;
         let running = self.texts.entry(key).or_insert_with(|| Running {
-            scanner: options.clone().map(|o| engines.stream(o)),
-            end: 0,
-            settled: 0,
-            replaced: VecDeque::new(),
-            canary: CanaryStream::default(),
+            readings: Readings::new(engines, options, hold),
+            replaced: Replacements::default(),
             window: String::new(),
             fresh: 0,
         });
-        let start = running.end;
-        running.end += text.len();
-        let mut found = Vec::new();
-        let mut settled = running.end;
-        if let Some(scanner) = &mut running.scanner {
-            let progress = scanner.push(text);
-            settled = progress.offset + progress.text.len();
-            found = progress.matches;
+        if self.at_once {
+            let start = running.window.len();
+            running.window.push_str(text);
+            return start..start + text.len();
         }
-        let holds = |action| action >= Action::Redact;
-        if !holds(self.checks.pii) && !holds(self.checks.secrets) {
-            settled = running.end;
-        }
-        let mut canary = false;
-        if self.checks.canary != Action::Off && self.engines.has_canaries() {
-            canary = self.engines.canary_in_stream(&mut running.canary, text);
-            if self.checks.canary == Action::Block {
-                settled = settled.min(running.end.saturating_sub(CANARY_HOLD_BYTES));
-            }
-        }
-        running.settled = running.settled.max(settled);
-        self.matches(key, found);
-        if canary {
+        let start = running.readings.end();
+        let step = running.readings.push(engines, options, text);
+        self.found(key, step.found);
+        if step.canary {
             self.note(Check::Canary, self.checks.canary, "canary", 1.0);
         }
         self.assess(key, text);
@@ -296,12 +288,14 @@ impl StreamInspector {
         }
     }
 
-    fn matches(&mut self, key: StreamKey, found: Vec<Match>) {
-        for m in found {
-            let action = action_for(&m, &self.checks);
-            self.note(check_of(&m), action, m.label(), m.score);
+    fn found(&mut self, key: StreamKey, found: Vec<Found>) {
+        for Found { range, matched, fresh } in found {
+            let action = action_for(&matched, &self.checks);
+            if fresh || action == Action::Block {
+                self.note(check_of(&matched), action, matched.label(), matched.score);
+            }
             if let (Action::Redact, Some(running)) = (action, self.texts.get_mut(&key)) {
-                running.replaced.push_back((m.span.range(), format!("[REDACTED:{}]", m.label())));
+                running.replaced.add(range, &matched);
             }
         }
     }
@@ -324,11 +318,37 @@ impl StreamInspector {
         running.fresh = 0;
         let seen = self.engines.assess(&running.window, ClassChannel::Output);
         let cut = running.window.len().saturating_sub(ASSESS_WINDOW_BYTES / 2);
-        let cut = (cut..=running.window.len()).find(|i| running.window.is_char_boundary(*i)).unwrap_or(0);
-        running.window.drain(..cut);
+        running.window.drain(..running.window.ceil_char_boundary(cut));
+        self.assessed(&seen);
+    }
+
+    fn assessed(&mut self, seen: &Assessment) {
         let checks = self.checks;
         self.note(Check::Injection, decide(seen.injection_decision, checks.injection), "injection", seen.injection);
         self.note(Check::Toxicity, decide(seen.toxicity_decision, checks.toxicity), "toxicity", seen.toxicity);
+    }
+
+    /// Looks at one text of an answer that is all there.
+    fn look_at(&mut self, key: StreamKey) {
+        let Some(text) = self.texts.get_mut(&key).map(|r| std::mem::take(&mut r.window)) else { return };
+        if let Some(options) = &self.options {
+            let found = read_whole(&self.engines, options, &text);
+            self.found(key, found);
+        }
+        if self.hold.canary != Action::Off && has_canary(&self.engines, &text) {
+            self.note(Check::Canary, self.checks.canary, "canary", 1.0);
+        }
+        if (self.checks.injection, self.checks.toxicity) == (Action::Off, Action::Off) {
+            return;
+        }
+        // One abusive sentence must not drown in a long answer: it is judged in windows.
+        let mut at = 0;
+        while at < text.len() {
+            let end = text.ceil_char_boundary((at + ASSESS_WHOLE_BYTES).min(text.len()));
+            let seen = self.engines.assess(&text[at..end], ClassChannel::Output);
+            self.assessed(&seen);
+            at = if end == text.len() { end } else { text.floor_char_boundary(end - ASSESS_OVERLAP_BYTES) };
+        }
     }
 
     /// No more text comes: everything is known.
@@ -337,17 +357,24 @@ impl StreamInspector {
         keys.sort_unstable();
         for key in keys {
             let Some(running) = self.texts.get_mut(&key) else { continue };
-            let found = running.scanner.as_mut().map(|s| s.finish().matches).unwrap_or_default();
-            running.settled = running.end;
-            self.matches(key, found);
+            if self.at_once {
+                self.look_at(key);
+                continue;
+            }
+            let step = running.readings.finish(&self.engines);
+            self.found(key, step.found);
+            if step.canary {
+                self.note(Check::Canary, self.checks.canary, "canary", 1.0);
+            }
             self.assess_window(key);
         }
     }
 
     fn release(&mut self, out: &mut Vec<Bytes>) {
         while let Some(front) = self.waiting.front() {
-            let settled =
-                |p: &Piece| p.range.is_empty() || self.texts.get(&p.key).is_some_and(|r| p.range.end <= r.settled);
+            let settled = |p: &Piece| {
+                p.range.is_empty() || self.texts.get(&p.key).is_some_and(|r| p.range.end <= r.readings.settled())
+            };
             if !front.pieces.iter().all(settled) {
                 return;
             }
@@ -361,9 +388,7 @@ impl StreamInspector {
             out.push(changed.map_or_else(|| done.event.raw.clone(), |data| rewrite_data(&done.event, &data).into()));
             for piece in &done.pieces {
                 if let Some(running) = self.texts.get_mut(&piece.key) {
-                    while running.replaced.front().is_some_and(|(r, _)| r.end <= piece.range.end) {
-                        running.replaced.pop_front();
-                    }
+                    running.replaced.forget(piece.range.end);
                 }
             }
         }
@@ -371,13 +396,8 @@ impl StreamInspector {
 
     /// The document with the replacements that fall into its pieces, or none if there are none.
     fn rewritten(&self, data: &[u8], pieces: &[Piece]) -> Option<Vec<u8>> {
-        let replacements = |p: &Piece| -> Vec<(Range<usize>, &str)> {
-            let all = self.texts.get(&p.key).into_iter().flat_map(|r| &r.replaced);
-            all.filter(|(r, _)| r.start < p.range.end && p.range.start < r.end)
-                .map(|(r, m)| (r.clone(), m.as_str()))
-                .collect()
-        };
-        if pieces.iter().all(|p| replacements(p).is_empty()) {
+        let replaced = |p: &Piece| self.texts.get(&p.key).map(|r| &r.replaced).filter(|r| r.touch(&p.range));
+        if pieces.iter().all(|p| replaced(p).is_none()) {
             return None;
         }
         let doc = Doc::parse(data, &self.limits).ok()?;
@@ -385,23 +405,9 @@ impl StreamInspector {
         let mut pieces = pieces.iter();
         walk_answer(&doc, |at| {
             let Some(piece) = pieces.next() else { return };
-            let hits = replacements(piece);
-            if hits.is_empty() {
-                return;
+            if let Some(replaced) = replaced(piece) {
+                edits.set_text(at.value, &replaced.apply(&at.value.text(), &piece.range));
             }
-            let text = at.value.text();
-            let (mut changed, mut from) = (String::with_capacity(text.len()), piece.range.start);
-            for (range, mark) in hits {
-                let start = range.start.max(from);
-                changed.push_str(&text[from - piece.range.start..start - piece.range.start]);
-                // The mark stands where the match began; what goes on in later pieces is left out there.
-                if range.start >= piece.range.start {
-                    changed.push_str(mark);
-                }
-                from = range.end.min(piece.range.end);
-            }
-            changed.push_str(&text[from - piece.range.start..]);
-            edits.set_text(at.value, &changed);
         });
         walk_logprobs(&doc, |value| edits.set_json(value, "null"));
         Some(edits.apply(data))

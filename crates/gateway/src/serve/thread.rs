@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use super::guarded_io::GuardedIo;
 use crate::core::Core;
 use crate::forward::Pools;
-use crate::station::{Connection, handle};
+use crate::station::{Answering, Connection, Turn, handle};
 
 /// Largest head of a request, and what is read ahead of a body.
 const READ_BUFFER_MAX: usize = 64 << 10;
@@ -107,13 +107,17 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     peer: SocketAddr,
 ) {
-    let ambiguous = Arc::new(AtomicBool::new(false));
-    let io = GuardedIo::new(stream, ambiguous.clone(), core.settings.stalled_reader_timeout);
+    let known =
+        Arc::new(Connection { peer: peer.ip(), ambiguous: AtomicBool::new(false), answered: AtomicU64::new(0) });
+    let io = GuardedIo::new(stream, known.clone(), core.settings.stalled_reader_timeout);
     let head_timeout = core.settings.head_timeout;
-    let known = Arc::new(Connection { peer: peer.ip(), ambiguous });
     let service = service_fn(move |request| {
         let (core, pools, known) = (core.clone(), pools.clone(), known.clone());
-        async move { Ok::<_, Infallible>(handle(core, pools, known, request).await) }
+        let turn = Turn(known.clone());
+        async move {
+            let answer = handle(core, pools, known, request).await;
+            Ok::<_, Infallible>(answer.map(|body| Answering { body, _turn: turn }))
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

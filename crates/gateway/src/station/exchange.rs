@@ -48,6 +48,8 @@ pub(crate) struct Exchange {
     pub model: String,
     /// The upstream that took it.
     pub upstream: String,
+    /// Its place among the breakers.
+    slot: Option<usize>,
     pub status: u16,
     pub end: End,
     pub usage: Option<Usage>,
@@ -74,6 +76,7 @@ impl Exchange {
             key: None,
             model: String::new(),
             upstream: String::new(),
+            slot: None,
             status: 0,
             end: End::Refused,
             usage: None,
@@ -110,6 +113,22 @@ impl Exchange {
     pub fn forwarded(&mut self) {
         self.end = End::Abandoned;
         self.core.metrics.added.record(self.ready.elapsed().as_micros() as u64);
+    }
+
+    /// This upstream is tried.
+    pub fn tried(&mut self, upstream: &str, slot: usize) {
+        upstream.clone_into(&mut self.upstream);
+        self.slot = Some(slot);
+    }
+
+    /// The answer came to its end, or broke off by the upstream's fault.
+    pub fn upstream_did(&self, well: bool) {
+        let Some(breaker) = self.slot.and_then(|slot| self.core.breakers.get(slot)) else { return };
+        if well {
+            breaker.succeeded();
+        } else if breaker.failed(self.now()) {
+            tracing::warn!(upstream = self.upstream, "breaker opened");
+        }
     }
 
     /// The head of the answer is there.

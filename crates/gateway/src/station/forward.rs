@@ -1,5 +1,7 @@
 //! To an upstream that can take it, and its answer back.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use casemate_wire::json::JsonLimits;
 use casemate_wire::{ErrorKind, WireError};
@@ -19,6 +21,24 @@ use crate::config::{Checks, Timeouts, Upstream, UpstreamAuth};
 use crate::forward::{CallError, Pools, request_headers, response_headers};
 use crate::inspect::{StreamInspector, inspect_answer};
 use crate::limit::limit_headers;
+
+/// By when the pieces of an answer have to be there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadlines {
+    /// For its first piece: the head alone is no token.
+    pub first: Instant,
+    /// From one piece to the next.
+    pub between: Duration,
+    /// For all of it.
+    pub total: Instant,
+}
+
+impl Deadlines {
+    /// For the piece after the one that came then; after none, for the first.
+    pub fn next(&self, last: Option<Instant>) -> Instant {
+        self.total.min(last.map_or(self.first, |at| at + self.between))
+    }
+}
 
 /// One place that a request may be sent to.
 struct Candidate<'a> {
@@ -78,7 +98,8 @@ pub(super) async fn forward(
         if !breaker.allows(exchange.now()) {
             continue;
         }
-        exchange.upstream = candidate.name.to_owned();
+        exchange.tried(candidate.name, candidate.slot);
+        let first_by = Instant::now() + candidate.timeouts.first_byte;
         let request = request(&candidate, &headers, &prepared.body);
         let first_byte = candidate.timeouts.first_byte.min(candidate.timeouts.total);
         let called = pools.call(candidate.slot, request, first_byte).await;
@@ -86,10 +107,10 @@ pub(super) async fn forward(
             Err(_) => true,
             Ok(r) => matches!(r.status().as_u16(), 500 | 502 | 503 | 504 | 529),
         };
-        if !failed {
-            breaker.succeeded();
-        } else if breaker.failed(exchange.now()) {
-            tracing::warn!(upstream = candidate.name, "breaker opened");
+        if failed {
+            exchange.upstream_did(false);
+        } else {
+            breaker.began();
         }
         match called {
             Err(error) => {
@@ -102,8 +123,12 @@ pub(super) async fn forward(
             }
             Ok(_) if failed && n + 1 < count => {}
             Ok(response) => {
-                let total_at = total_from + candidate.timeouts.total;
-                return answer(exchange, response, &prepared, &candidate.timeouts, total_at).await;
+                let by = Deadlines {
+                    first: first_by,
+                    between: candidate.timeouts.between,
+                    total: total_from + candidate.timeouts.total,
+                };
+                return answer(exchange, response, &prepared, by, failed).await;
             }
         }
     }
@@ -144,8 +169,8 @@ async fn answer(
     mut exchange: Exchange,
     response: Response<Incoming>,
     prepared: &Prepared,
-    timeouts: &Timeouts,
-    total_at: Instant,
+    by: Deadlines,
+    failed: bool,
 ) -> Result<Response<Outgoing>, Refusal> {
     let (head, body) = response.into_parts();
     exchange.head_received();
@@ -169,13 +194,20 @@ async fn answer(
         crate::metrics::add(&exchange.core.metrics.counters.streams, 1);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         let inspector = inspector(&exchange, prepared);
-        Outgoing::Events(Box::new(EventStream::new(body, inspector, exchange, timeouts, total_at)))
+        Outgoing::Events(Box::new(EventStream::new(body, inspector, exchange, by)))
     } else {
         let limit = exchange.core.settings.answer_bytes_max;
-        let deadline = total_at.min(Instant::now() + timeouts.total);
-        match collect(body, limit, timeouts, deadline).await {
-            Ok(bytes) => whole(&mut exchange, bytes, &prepared.output, &mut headers)?,
-            Err((kind, text)) => return fail(exchange, kind, text),
+        match collect(body, limit, by).await {
+            Ok(bytes) => {
+                if !failed {
+                    exchange.upstream_did(true);
+                }
+                whole(&mut exchange, bytes, &prepared.output, &mut headers)?
+            }
+            Err((kind, text)) => {
+                exchange.upstream_did(false);
+                return fail(exchange, kind, text);
+            }
         }
     };
     let mut out = Response::new(body);
@@ -200,17 +232,12 @@ fn answer_limits(exchange: &Exchange) -> JsonLimits {
     JsonLimits { bytes_max: exchange.core.settings.answer_bytes_max, ..exchange.core.settings.json }
 }
 
-async fn collect(
-    mut body: Incoming,
-    limit: usize,
-    timeouts: &Timeouts,
-    deadline: Instant,
-) -> Result<Bytes, (ErrorKind, &'static str)> {
+async fn collect(mut body: Incoming, limit: usize, by: Deadlines) -> Result<Bytes, (ErrorKind, &'static str)> {
     let mut out = BytesMut::new();
     let mut only: Option<Bytes> = None;
     loop {
-        let by = deadline.min(Instant::now() + timeouts.between);
-        let frame = tokio::time::timeout_at(by, body.frame()).await;
+        let seen = only.is_some() || !out.is_empty();
+        let frame = tokio::time::timeout_at(by.next(seen.then(Instant::now)), body.frame()).await;
         let frame = frame.map_err(|_| (ErrorKind::Timeout, "the upstream took too long"))?;
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|_| (ErrorKind::BadGateway, "the upstream's answer broke off"))?;

@@ -13,14 +13,14 @@ mod stream;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use casemate_wire::ErrorKind;
 use http::header::{self, HeaderValue};
 use http::{Request, Response};
 use hyper::body::Incoming;
 
-pub(crate) use self::answer::Outgoing;
+pub(crate) use self::answer::{Answering, Outgoing, Turn};
 use self::exchange::Exchange;
 use self::refusal::Refusal;
 use crate::containment::Subject;
@@ -33,7 +33,9 @@ use crate::route::{self, NoRoute, Route};
 pub(crate) struct Connection {
     pub peer: IpAddr,
     /// Set when a head on this connection gave its body's length in more than one way.
-    pub ambiguous: Arc<AtomicBool>,
+    pub ambiguous: AtomicBool,
+    /// Requests whose answers have gone out, or will not.
+    pub answered: AtomicU64,
 }
 
 /// Answers one request.

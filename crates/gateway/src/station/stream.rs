@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use casemate_wire::sse::{SseEvent, SseParser, write_event};
@@ -14,7 +13,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use super::exchange::{End, Exchange};
-use crate::config::Timeouts;
+use super::forward::Deadlines;
 use crate::inspect::{Check, Cut, StreamInspector, StreamStep};
 
 /// A streamed answer on its way. Dropping it closes the connection to the upstream and settles the exchange.
@@ -25,22 +24,15 @@ pub(crate) struct EventStream {
     inspector: Option<StreamInspector>,
     out: VecDeque<Bytes>,
     exchange: Exchange,
-    between: Duration,
-    last_chunk: Instant,
-    total_at: Instant,
+    by: Deadlines,
+    /// When the last piece came.
+    last_chunk: Option<Instant>,
     timer: Pin<Box<Sleep>>,
 }
 
 impl EventStream {
     /// A stream from `upstream`; without an inspector the bytes pass unread.
-    pub fn new(
-        upstream: Incoming,
-        inspector: Option<StreamInspector>,
-        exchange: Exchange,
-        timeouts: &Timeouts,
-        total_at: Instant,
-    ) -> Self {
-        let now = Instant::now();
+    pub fn new(upstream: Incoming, inspector: Option<StreamInspector>, exchange: Exchange, by: Deadlines) -> Self {
         let parser = SseParser::new(exchange.core.settings.event_bytes_max);
         Self {
             upstream: Some(upstream),
@@ -48,10 +40,9 @@ impl EventStream {
             inspector,
             out: VecDeque::new(),
             exchange,
-            between: timeouts.between,
-            last_chunk: now,
-            total_at,
-            timer: Box::pin(tokio::time::sleep_until(total_at.min(now + timeouts.between))),
+            by,
+            last_chunk: None,
+            timer: Box::pin(tokio::time::sleep_until(by.next(None))),
         }
     }
 
@@ -69,7 +60,11 @@ impl EventStream {
             let Some(upstream) = &mut self.upstream else { return Poll::Ready(None) };
             match Pin::new(upstream).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.last_chunk = Instant::now();
+                    let first = self.last_chunk.is_none();
+                    self.last_chunk = Some(Instant::now());
+                    if first {
+                        self.timer.as_mut().reset(self.by.next(self.last_chunk));
+                    }
                     if let Ok(data) = frame.into_data() {
                         self.chunk(data);
                     }
@@ -103,9 +98,8 @@ impl EventStream {
     }
 
     fn timer_fired(&mut self) {
-        let now = Instant::now();
-        let next = self.total_at.min(self.last_chunk + self.between);
-        if now < next {
+        let next = self.by.next(self.last_chunk);
+        if Instant::now() < next {
             self.timer.as_mut().reset(next);
         } else {
             self.fail(ErrorKind::Timeout, "the upstream took too long");
@@ -163,6 +157,7 @@ impl EventStream {
             self.step(step);
         }
         if self.upstream.is_some() {
+            self.exchange.upstream_did(true);
             self.close(End::Answered);
         }
     }
@@ -179,6 +174,7 @@ impl EventStream {
 
     /// A failure after the head went out: an error event, and no `[DONE]`.
     fn fail(&mut self, kind: ErrorKind, message: &str) {
+        self.exchange.upstream_did(false);
         let error = WireError::new(kind, message);
         self.out.push_back(error.event(self.exchange.dialect, &self.exchange.id).into());
         self.close(End::Failed);

@@ -127,25 +127,23 @@ async fn a_decoy_key_is_an_incident_and_lets_nobody_in() {
 async fn a_surge_from_one_range_is_named() {
     let stub = Stub::start(|_| Reply::json(r#"{"score":1}"#)).await;
     let surge = "abuse: {surge: {window_ms: 200, sustained_windows: 3, learn_windows: 5, requests_min: 10}}\n";
-    let house = House::open(&format!("{surge}{}", plain_yaml("")), stub.addr).await;
-    let mut tick = tokio::time::interval(Duration::from_millis(50));
-    for n in 0..40 {
-        tick.tick().await;
-        let from = format!("127.0.{}.1", 10 + n % 4);
-        house.from(&from, &get("/infer/churn", &house.key, "{}")).await;
-    }
-    let flood = async {
-        loop {
-            for n in 0..10 {
-                house.from(&format!("127.0.66.{}", 1 + n), &get("/infer/churn", &house.key, "{}")).await;
-            }
-            tokio::task::yield_now().await;
+    let clock = Clock::manual(UnixMs(1_700_000_000_000));
+    let house = House::open_at(&format!("{surge}{}", plain_yaml("")), stub.addr, clock.clone()).await;
+    let request = get("/infer/churn", &house.key, "{}");
+    for window in 0..10 {
+        for n in 0..2 {
+            house.from(&format!("127.0.{}.1", 10 + (window + n) % 4), &request).await;
         }
-    };
-    let event = tokio::select! {
-        event = house.event("gateway/surge") => event.event,
-        () = flood => unreachable!("the flood has no end"),
-    };
+        clock.advance_ms(200);
+    }
+    for _ in 0..4 {
+        for n in 0..20 {
+            house.from(&format!("127.0.66.{}", 1 + n % 10), &request).await;
+        }
+        clock.advance_ms(200);
+    }
+    house.from("127.0.66.1", &request).await;
+    let event = house.event("gateway/surge").await.event;
     let entities = event.payload["entities"].to_string();
     assert!(entities.contains("churn") && entities.contains("127.0.66.0/24"), "{}", event.payload);
     assert!(event.payload["details"]["times"].as_f64().unwrap() >= 5.0);

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use casemate_gateway::config::{Action, Checks};
-use casemate_gateway::inspect::{Engines, StreamInspector};
+use casemate_gateway::inspect::{Engines, StreamInspector, inspect_answer};
 use casemate_wire::Dialect;
 use casemate_wire::json::JsonLimits;
 use casemate_wire::sse::SseParser;
 
 use crate::inspection::{anthropic_delta, leaked, openai_delta, said, secret};
+use serde_json::{Value, json};
 
 /// A small generator (Steele, Lea, Flood 2014, SplitMix64), so that a seed gives the same run everywhere.
 struct Random(u64);
@@ -83,5 +84,103 @@ fn no_chunking_leaks_a_byte_of_a_secret() {
             let got = said(&pass(stream.as_bytes(), dialect, &mut random));
             assert_eq!(got, wholes[which], "seed {seed} {dialect}: {pieces:?}");
         }
+    }
+}
+
+fn openai_arguments(piece: &str) -> String {
+    let call = json!({"index": 0, "function": {"arguments": piece}});
+    format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}))
+}
+
+fn anthropic_arguments(piece: &str) -> String {
+    let delta = json!({"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": piece}});
+    format!("event: content_block_delta\ndata: {delta}\n\n")
+}
+
+/// The arguments of a stream, joined as a client would.
+fn argued(stream: &str) -> String {
+    let events =
+        stream.lines().filter_map(|l| l.strip_prefix("data: ")).filter_map(|d| serde_json::from_str::<Value>(d).ok());
+    let call = |e: &Value| {
+        let openai = &e["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"];
+        openai.as_str().or(e["delta"]["partial_json"].as_str()).map(str::to_owned)
+    };
+    events.filter_map(|e| call(&e)).collect()
+}
+
+/// A text between the quotes of JSON, with some of its letters as escapes: about one in `rare`.
+fn escaped(text: &str, rare: usize, random: &mut Random) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match random.below(rare) {
+            0 if random.below(2) == 0 => out.push_str(&format!("\\u{:04x}", c as u32)),
+            0 => out.push_str(&format!("\\u{:04X}", c as u32)),
+            _ if c == '"' || c == '\\' => out.extend(['\\', c]),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// Unescaped as often as anybody might: no six bytes of the secret stand in any of it.
+fn leaked_at_any_depth(text: &str, secret: &str) -> Option<String> {
+    let mut text = text.to_owned();
+    for _ in 0..4 {
+        if let Some(piece) = leaked(&text, secret) {
+            return Some(piece);
+        }
+        let (mut unescaper, mut read) = (casemate_wire::json::Unescaper::default(), String::new());
+        unescaper.push(&text, &mut read);
+        unescaper.finish(&mut read);
+        text = read;
+    }
+    None
+}
+
+/// Arguments of a tool call are JSON inside JSON: whoever reads them undoes escapes that stand in them. `deep` writes the
+/// secret into JSON that is itself a string of the arguments.
+fn arguments(secret: &str, deep: bool, rare: usize, random: &mut Random) -> String {
+    if deep {
+        let inner = format!("{{\"key\":\"{}\"}}", escaped(secret, rare, random));
+        return format!("{{\"path\":\"a\\/b\",\"body\":\"{}\",\"n\":1}}", escaped(&inner, 9, random));
+    }
+    format!(
+        "{{\"path\":\"a\\nb\",\"key\":\"{}\",\"note\":\"gr\\u00fc\\u00dfe \\ud83d\\ude00\"}}",
+        escaped(secret, rare, random)
+    )
+}
+
+#[test]
+fn no_chunking_leaks_a_byte_of_a_secret_that_is_escaped_in_arguments() {
+    let secret = secret();
+    for seed in 0..rounds() {
+        let mut random = Random(seed ^ 0x5eed);
+        let (deep, rare) = (random.below(2) == 0, [1, 2, 6, 40][random.below(4)]);
+        let text = arguments(&secret, deep, rare, &mut random);
+        let parsed: Value = serde_json::from_str(&text).unwrap();
+        let mut seen = Vec::new();
+        for (dialect, delta) in
+            [(Dialect::OpenAi, openai_arguments as fn(&str) -> String), (Dialect::Anthropic, anthropic_arguments)]
+        {
+            let pieces = random.cut(&text, 24);
+            let stream: String = pieces.iter().map(|p| delta(p)).collect();
+            let got = argued(&pass(stream.as_bytes(), dialect, &mut random));
+            assert_eq!(leaked_at_any_depth(&got, &secret), None, "seed {seed} {dialect}: {pieces:?} {got}");
+            // Still JSON, and all but the secret is what it was.
+            let read: Value = serde_json::from_str(&got).unwrap_or_else(|e| panic!("seed {seed}: {e}: {got}"));
+            assert!(got.contains("[REDACTED:"), "seed {seed}: {got}");
+            for kept in ["path", "note", "n"] {
+                assert_eq!(read[kept], parsed[kept], "seed {seed}: {got}");
+            }
+            seen.push(got);
+        }
+        // A whole answer reads the same as a stream of it.
+        let checks = Checks { pii: Action::Redact, secrets: Action::Redact, ..Checks::default() };
+        let answer = json!({"choices": [{"index": 0, "message": {"tool_calls": [{"function": {"arguments": text}}]}}]});
+        let (engines, limits) = (Engines::builtin(None), JsonLimits::default());
+        let whole = inspect_answer(answer.to_string().as_bytes(), Dialect::OpenAi, &checks, &engines, &limits).unwrap();
+        let body: Value = serde_json::from_slice(&whole.body.expect("changed")).unwrap();
+        let whole = body["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"].as_str().unwrap();
+        assert_eq!([whole, whole], [seen[0].as_str(), seen[1].as_str()], "seed {seed}");
     }
 }

@@ -1,81 +1,27 @@
-//! Wire rules 13 to 16: who leaves, who is slow, what is flushed, what is tried again.
+//! Wire rules 14 to 16: who is slow, what is flushed, what is tried again.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::house::{ANSWER, CHAT, CHAT_STREAM, DEFAULTS, House, MESSAGE_STREAM, plain_yaml};
+use crate::house::{ANSWER, CHAT, CHAT_STREAM, DEFAULTS, House, MESSAGE, plain_yaml};
 use crate::stub::{Piece, Reply, Stub};
 use bytes::Bytes;
+use casemate_finding::UnixMs;
+use casemate_store::clock::Clock;
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// The rule's own limit, and what a busy machine may add to it.
-const CANCEL_WITHIN: Duration = Duration::from_millis(50);
-const BUSY_MACHINE: Duration = Duration::from_millis(200);
+pub const EVENT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hello there. \"}}]}\n\n";
 
-const EVENT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hello there. \"}}]}\n\n";
-
-fn raw_request(house: &House, path: &str, body: &str) -> String {
+pub fn raw_request(house: &House, path: &str, body: &str) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n{body}",
         house.key,
         body.len()
     )
-}
-
-async fn leave_and_see(stub: &Stub, stream: TcpStream) {
-    let left = Instant::now();
-    drop(stream);
-    let took = stub.cancelled().await.duration_since(left);
-    assert!(took < CANCEL_WITHIN + BUSY_MACHINE, "the upstream was cancelled after {took:?}");
-}
-
-#[tokio::test]
-async fn rule_13_who_leaves_cancels_the_upstream_and_is_settled() {
-    // Before the first byte, streaming or not.
-    for (path, body) in [("/v1/chat/completions", CHAT), ("/v1/messages", MESSAGE_STREAM), ("/infer/churn", "{}")] {
-        let stub = Stub::start(|_| Reply::Silence).await;
-        let house = House::plain(stub.addr, "concurrency: 1").await;
-        let mut stream = TcpStream::connect(house.addr).await.unwrap();
-        stream.write_all(raw_request(&house, path, body).as_bytes()).await.unwrap();
-        stub.reached().await;
-        let busy = house.post(path, body).await;
-        assert_eq!(busy.status, 429, "the only place is taken");
-        leave_and_see(&stub, stream).await;
-        let mut again = TcpStream::connect(house.addr).await.unwrap();
-        again.write_all(raw_request(&house, path, body).as_bytes()).await.unwrap();
-        stub.reached().await;
-    }
-    // In the middle of a stream, with and without inspection.
-    let stub = Stub::start(|_| {
-        let (tx, rx) = mpsc::channel(4);
-        tx.try_send(Piece::Bytes(EVENT.into())).ok().unwrap();
-        tx.try_send(Piece::Bytes(EVENT.into())).ok().unwrap();
-        tx.try_send(Piece::Wait(Duration::from_secs(3600))).ok().unwrap();
-        Reply::Stream(rx)
-    })
-    .await;
-    for house in [House::plain(stub.addr, "").await, House::open(DEFAULTS, stub.addr).await] {
-        let mut stream = TcpStream::connect(house.addr).await.unwrap();
-        stream.write_all(raw_request(&house, "/v1/chat/completions", CHAT_STREAM).as_bytes()).await.unwrap();
-        let mut seen = Vec::new();
-        let mut buffer = [0; 1024];
-        while !String::from_utf8_lossy(&seen).contains("hello there") {
-            let n = stream.read(&mut buffer).await.unwrap();
-            seen.extend_from_slice(&buffer[..n]);
-        }
-        leave_and_see(&stub, stream).await;
-    }
-    // While a whole answer is being collected.
-    let stub = Stub::start(|_| Reply::Silence).await;
-    let house = House::open(DEFAULTS, stub.addr).await;
-    let mut stream = TcpStream::connect(house.addr).await.unwrap();
-    stream.write_all(raw_request(&house, "/v1/chat/completions", CHAT).as_bytes()).await.unwrap();
-    stub.reached().await;
-    leave_and_see(&stub, stream).await;
 }
 
 #[tokio::test]
@@ -108,7 +54,7 @@ async fn rule_14_a_slow_reader_does_not_grow_memory_and_is_dropped_in_the_end() 
     }
 }
 
-fn with_timeouts(timeouts: &str) -> String {
+pub fn with_timeouts(timeouts: &str) -> String {
     plain_yaml("").replace("api_key: {env: K}}", &format!("api_key: {{env: K}}, timeouts: {{{timeouts}}}}}"))
 }
 
@@ -139,6 +85,66 @@ async fn rule_14_times_to_the_first_byte_between_bytes_and_in_all_are_limited() 
     let stub = Stub::start(slow(30)).await;
     let house = House::open(&with_timeouts("between_ms: 500"), stub.addr).await;
     assert_eq!(house.post("/v1/chat/completions", CHAT_STREAM).await.text(), EVENT.repeat(20));
+}
+
+#[tokio::test]
+async fn rule_14_a_head_alone_is_no_token_and_whole_answers_are_timed_too() {
+    // The head at once, and then nothing: streamed and whole.
+    for streamed in [true, false] {
+        let stub = Stub::start(move |_| {
+            let (tx, rx) = mpsc::channel(1);
+            tx.try_send(Piece::Wait(Duration::from_secs(3600))).ok().unwrap();
+            if streamed { Reply::Stream(rx) } else { Reply::Slow(rx) }
+        })
+        .await;
+        let house = House::open(&with_timeouts("first_byte_ms: 150, between_ms: 60000"), stub.addr).await;
+        let body = if streamed { CHAT_STREAM } else { CHAT };
+        let begun = Instant::now();
+        let answer = house.post("/v1/chat/completions", body).await;
+        assert!(answer.text().contains("took too long"), "{}", answer.text());
+        assert_eq!(answer.status, if streamed { 200 } else { 504 });
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        stub.cancelled().await;
+    }
+    // A whole answer that stops in the middle, and one that takes too long in all; once it has begun, the time to the
+    // first byte is over.
+    for (wait, timeouts, status) in [
+        (3_600_000, "between_ms: 80", 504),
+        (40, "between_ms: 5000, total_ms: 200", 504),
+        (30, "first_byte_ms: 400, between_ms: 5000", 200),
+    ] {
+        let stub = Stub::start(move |_| {
+            let (tx, rx) = mpsc::channel(64);
+            for piece in ["{\"a\":["].into_iter().chain(["1,"; 19]).chain(["1]}"]) {
+                tx.try_send(Piece::Bytes(piece.into())).ok().unwrap();
+                tx.try_send(Piece::Wait(Duration::from_millis(wait))).ok().unwrap();
+            }
+            Reply::Slow(rx)
+        })
+        .await;
+        let house = House::open(&with_timeouts(timeouts), stub.addr).await;
+        assert_eq!(house.post("/v1/chat/completions", CHAT).await.status, status, "{timeouts}");
+    }
+}
+
+#[tokio::test]
+async fn rule_14_callers_that_send_slowly_are_timed() {
+    let stub = Stub::start(|_| Reply::json(ANSWER)).await;
+    let limits = "limits: {per_address: {}, head_ms: 200, body_ms: 200}";
+    let house = House::open(&plain_yaml("").replace("limits: {per_address: {}}", limits), stub.addr).await;
+    let whole = raw_request(&house, "/v1/chat/completions", CHAT);
+    let body_at = whole.find("\r\n\r\n").unwrap() + 4;
+    for (sent, answered) in [(&whole[..20], false), (&whole[..body_at + 5], true)] {
+        let mut stream = TcpStream::connect(house.addr).await.unwrap();
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        let mut out = Vec::new();
+        let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut out));
+        read.await.expect("the connection is closed").unwrap();
+        let text = String::from_utf8_lossy(&out);
+        assert_eq!(text.starts_with("HTTP/1.1 408"), answered, "{text}");
+    }
+    assert_eq!(stub.seen().len(), 0);
+    assert_eq!(house.chat("hi").await.status, 200);
 }
 
 /// Each event must be at the client before the upstream sends the next one: a proxy that buffers would wait for ever.
@@ -218,4 +224,74 @@ async fn rule_16_another_upstream_only_before_the_first_byte_and_a_breaker_for_e
     let answer = house.chat("hi").await;
     assert_eq!((answer.status, answer.number("retry-after")), (503, 1));
     assert_eq!(failing.seen().len(), reached);
+}
+
+#[tokio::test]
+async fn rule_16_an_open_breaker_lets_one_try_after_its_time_and_closes_when_that_succeeds() {
+    let fails = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let failing = fails.clone();
+    let stub = Stub::start(
+        move |_| {
+            if failing.load(Ordering::SeqCst) { Reply::status(503, "{}") } else { Reply::json(ANSWER) }
+        },
+    )
+    .await;
+    let clock = Clock::manual(UnixMs(1_700_000_000_000));
+    let house = House::open_at(&plain_yaml(""), stub.addr, clock.clone()).await;
+    for _ in 0..5 {
+        assert_eq!(house.chat("hi").await.status, 503);
+    }
+    let reached = stub.seen().len();
+    clock.advance_ms(9_999);
+    let answer = house.post("/v1/chat/completions", CHAT).await;
+    assert_eq!((answer.status, stub.seen().len()), (503, reached), "still open one millisecond before its end");
+    // The other dialect's upstream has a breaker of its own.
+    assert_eq!(house.post("/v1/messages", MESSAGE).await.status, 503);
+    assert_eq!(stub.seen().len(), reached + 1);
+    clock.advance_ms(1);
+    assert_eq!(house.chat("hi").await.status, 503, "one may try, and fails");
+    assert_eq!(stub.seen().len(), reached + 2);
+    house.chat("hi").await;
+    assert_eq!(stub.seen().len(), reached + 2, "open again");
+    clock.advance_ms(10_000);
+    fails.store(false, Ordering::SeqCst);
+    for _ in 0..3 {
+        assert_eq!(house.chat("hi").await.status, 200, "the try succeeds and all may go again");
+    }
+}
+
+#[tokio::test]
+async fn rule_16_answers_that_break_off_open_the_breaker_as_well() {
+    for streamed in [true, false] {
+        let stub = Stub::start(move |_| {
+            let (tx, rx) = mpsc::channel(4);
+            tx.try_send(Piece::Bytes(EVENT.into())).ok().unwrap();
+            tx.try_send(Piece::Wait(Duration::from_millis(10))).ok().unwrap();
+            tx.try_send(Piece::Break).ok().unwrap();
+            if streamed { Reply::Stream(rx) } else { Reply::Slow(rx) }
+        })
+        .await;
+        let house = House::open(&plain_yaml(""), stub.addr).await;
+        let body = if streamed { CHAT_STREAM } else { CHAT };
+        for _ in 0..5 {
+            house.post("/v1/chat/completions", body).await;
+        }
+        assert_eq!(house.post("/v1/chat/completions", body).await.status, 503);
+        assert_eq!(stub.seen().len(), 5);
+        let answer = house.post("/v1/messages", MESSAGE).await;
+        assert_eq!(answer.status, if streamed { 200 } else { 502 }, "another upstream: {}", answer.text());
+    }
+}
+
+/// Anthropic's own status for it.
+#[tokio::test]
+async fn rule_16_no_upstream_left_is_told_in_the_dialect() {
+    let stub = Stub::start(|_| Reply::status(529, "{}")).await;
+    let house = House::open(&plain_yaml(""), stub.addr).await;
+    for _ in 0..5 {
+        assert_eq!(house.post("/v1/messages", MESSAGE).await.status, 529);
+    }
+    let answer = house.post("/v1/messages", MESSAGE).await;
+    assert_eq!((answer.status, answer.json()["error"]["type"].as_str()), (529, Some("overloaded_error")));
+    assert_eq!((answer.number("retry-after"), stub.seen().len()), (1, 5));
 }

@@ -195,6 +195,17 @@ async fn rule_20_strangers_learn_nothing() {
     let mut without = house.request("/v1/chat/completions", CHAT);
     without.headers_mut().remove("authorization");
     bodies.insert(house.whole(without).await.text());
+    // An end-point that exists, one that does not, and the list of models.
+    for path in ["/infer/churn", "/infer/none", "/v1/models"] {
+        let mut request = house.request(path, "");
+        if path == "/v1/models" {
+            *request.method_mut() = http::Method::GET;
+        }
+        request.headers_mut().insert("authorization", format!("Bearer {unknown}").parse().unwrap());
+        let answer = house.whole(request).await;
+        assert_eq!(answer.status, 401, "{path}");
+        bodies.insert(answer.text());
+    }
     assert_eq!(bodies.len(), 1, "{bodies:?}");
     assert_eq!(names.len(), 1, "{names:?}");
     assert!(!names.first().unwrap().contains("limit"), "{names:?}");

@@ -84,11 +84,16 @@ impl House {
     }
 
     pub async fn open_with(yaml: &str, upstream: SocketAddr, more: Vec<ApiKey>) -> Self {
-        Self::open_all(settings(yaml, upstream, "127.0.0.1:0", &[]), more).await
+        Self::open_all(settings(yaml, upstream, "127.0.0.1:0", &[]), more, Clock::system()).await
     }
 
     pub async fn open_with_secrets(yaml: &str, upstream: SocketAddr, secrets: &[(&str, &str)]) -> Self {
-        Self::open_all(settings(yaml, upstream, "127.0.0.1:0", secrets), vec![]).await
+        Self::open_all(settings(yaml, upstream, "127.0.0.1:0", secrets), vec![], Clock::system()).await
+    }
+
+    /// A gateway whose clock the test moves.
+    pub async fn open_at(yaml: &str, upstream: SocketAddr, clock: Clock) -> Self {
+        Self::open_all(settings(yaml, upstream, "127.0.0.1:0", &[]), vec![], clock).await
     }
 
     /// What a gateway says that cannot listen there.
@@ -103,9 +108,8 @@ impl House {
         started.err().expect("the port is taken").to_string()
     }
 
-    async fn open_all(settings: Settings, more: Vec<ApiKey>) -> Self {
+    async fn open_all(settings: Settings, more: Vec<ApiKey>, clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::system();
         let path = folder.path().join("store.db");
         let store = SqliteStore::open(path, clock.clone(), SqliteOptions::default()).await.unwrap();
         let (key, kept) = make_key(|_| ());

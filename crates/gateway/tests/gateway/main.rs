@@ -8,5 +8,8 @@ mod flow_rules;
 mod head_rules;
 mod house;
 mod inspection;
+mod leaving;
+mod models;
 mod sdk;
 mod stub;
+mod tls;

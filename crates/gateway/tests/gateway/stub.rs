@@ -42,6 +42,8 @@ pub enum Reply {
     },
     /// A stream with this content type; pieces come from the channel until it is closed.
     Stream(mpsc::Receiver<Piece>),
+    /// JSON without a length, which comes like a stream.
+    Slow(mpsc::Receiver<Piece>),
     /// Never answers.
     Silence,
 }
@@ -210,6 +212,11 @@ async fn answer(
         Reply::Stream(pieces) => {
             let mut response = Response::new(StubBody::Stream { pieces, wait: None, watcher });
             response.headers_mut().insert("content-type", "text/event-stream; charset=utf-8".parse().unwrap());
+            response
+        }
+        Reply::Slow(pieces) => {
+            let mut response = Response::new(StubBody::Stream { pieces, wait: None, watcher });
+            response.headers_mut().insert("content-type", "application/json".parse().unwrap());
             response
         }
         Reply::Silence => {

@@ -6,9 +6,11 @@
 
 mod problem;
 mod scanner;
+mod unescaper;
 mod value;
 
 pub use problem::JsonProblem;
+pub use unescaper::Unescaper;
 pub use value::{Doc, Kind, Value};
 
 /// Bounds of one document.
