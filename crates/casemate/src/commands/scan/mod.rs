@@ -2,7 +2,6 @@
 
 mod models;
 mod text;
-mod walk;
 
 use crate::cli::{Global, Kind, ScanArgs};
 use crate::failure::{Done, Failure};
