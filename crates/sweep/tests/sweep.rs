@@ -401,9 +401,9 @@ fn a_history_of_a_thousand_commits_has_each_blob_once() {
 
 #[test]
 fn parquet_files_are_read_by_column_and_each_value_of_a_dictionary_once() {
-    use parquet_writer::{Column, data_page, dictionary_page, file};
+    use parquet_writer::{Column, data_page, dictionary_page, file, levels};
     // Forty rows of one value, then one of another.
-    let indices = [1, 40 << 1, 0, 1 << 1, 1];
+    let indices = [&[1], &levels(&[(0, 40), (1, 1)])[4..]].concat();
     let pages = [dictionary_page(&[MAIL, "nothing"]), data_page(41, 8, &indices)].concat();
     let bytes = file(vec![Column::new("contact", 0, pages, 41)], 41);
     let tree = Tree::new().with("a.parquet", &bytes).with("b.zip", zip(&[("in.parquet", &bytes)]));
