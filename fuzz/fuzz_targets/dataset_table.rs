@@ -14,6 +14,7 @@ fuzz_target!(|data: &[u8]| {
         batch_rows: 8,
         head_bytes: 64,
         depth_max: 16,
+        ..TableLimits::default()
     };
     let Ok(mut table) = Table::open(input, format, limits) else { return };
     let mut batch = Batch::default();

@@ -12,10 +12,12 @@ pub struct Cell {
     pub start: usize,
     /// One past the last byte.
     pub end: usize,
-    /// Row, from 1; the header is row 0.
+    /// Row, from 1; the header is row 0, and so is what no row shows.
     pub row: u64,
-    /// Line in the file, from 1.
+    /// Line in the file, from 1; 0 in a format without lines.
     pub line: u64,
+    /// Cells of the column that hold this very value, of which this is the first: a dictionary's value is here once.
+    pub times: u64,
 }
 
 /// Cells of one column, joined by line feeds. Empty cells are left out.
@@ -33,6 +35,10 @@ pub struct ColumnCells {
 
 impl ColumnCells {
     pub(crate) fn push(&mut self, text: &str, row: u64, line: u64) -> usize {
+        self.push_times(text, row, line, 1)
+    }
+
+    pub(crate) fn push_times(&mut self, text: &str, row: u64, line: u64, times: u64) -> usize {
         if text.is_empty() {
             return 0;
         }
@@ -41,7 +47,7 @@ impl ColumnCells {
         }
         let start = self.text.len();
         self.text.push_str(text);
-        self.cells.push(Cell { start, end: self.text.len(), row, line });
+        self.cells.push(Cell { start, end: self.text.len(), row, line, times });
         text.len() + 1
     }
 

@@ -66,7 +66,7 @@ fn commonest(widths: &[usize]) -> Option<usize> {
     sorted.chunk_by(|a, b| a == b).max_by_key(|run| (run.len(), run[0])).map(|run| run[0])
 }
 
-fn is_header(first: &[Vec<u8>]) -> bool {
+pub(crate) fn is_header(first: &[Vec<u8>]) -> bool {
     let name = |f: &Vec<u8>| {
         f.len() <= NAME_BYTES_MAX
             && !f.contains(&b'@')

@@ -47,6 +47,9 @@ pub enum NotText {
         /// Bytes looked at.
         looked: usize,
     },
+    /// The format is not one of text; it has a reader of its own.
+    #[error("is a {0} table, which is no text")]
+    Form(&'static str),
     /// The source failed.
     #[error("cannot be read: {0}")]
     Io(String),

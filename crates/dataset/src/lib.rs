@@ -1,4 +1,4 @@
-//! Tables: CSV and JSON Lines read in bounded memory, with a profile of each column, the place of each cell, and every
+//! Tables: CSV, JSON Lines, Parquet and the rows of sheets read in bounded memory, with a profile of each column, the place of each cell, and every
 //! break in the form said.
 //!
 //! ```
@@ -27,8 +27,10 @@ mod encoding;
 mod json;
 mod limits;
 mod lines;
+mod parquet;
 mod problem;
 mod profile;
+mod sheet;
 mod table;
 mod values;
 
@@ -38,6 +40,8 @@ pub use dialect::{Dialect, detect_dialect};
 pub use distinct::Distinct;
 pub use encoding::{DecodingReader, Encoding, NotText, detect_encoding};
 pub use limits::TableLimits;
+pub use parquet::{ParquetError, ParquetTable};
 pub use problem::{Problem, ProblemKind};
 pub use profile::{ColumnProfile, ColumnType};
+pub use sheet::{SheetTable, days_as_date};
 pub use table::{Table, TableFormat, TableReport};

@@ -15,6 +15,14 @@ pub struct TableLimits {
     pub head_bytes: usize,
     /// Nesting of a JSON value.
     pub depth_max: usize,
+    /// Bytes of the footer of a Parquet file.
+    pub footer_bytes_max: u64,
+    /// Bytes of a page of a Parquet file, packed or not. Two are held at a time.
+    pub page_bytes_max: usize,
+    /// Bytes that may come out of any Parquet file, and how many more for each byte of the file.
+    pub unpacked_bytes_min: u64,
+    /// See `unpacked_bytes_min`.
+    pub unpacked_ratio_max: u64,
 }
 
 impl Default for TableLimits {
@@ -26,6 +34,10 @@ impl Default for TableLimits {
             batch_rows: 16_384,
             head_bytes: 64 << 10,
             depth_max: 64,
+            footer_bytes_max: 64 << 20,
+            page_bytes_max: 128 << 20,
+            unpacked_bytes_min: 1 << 30,
+            unpacked_ratio_max: 32,
         }
     }
 }

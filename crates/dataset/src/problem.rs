@@ -34,11 +34,19 @@ pub enum ProblemKind {
     DuplicateKey,
     /// The source failed before its end.
     ReadError,
+    /// A page of a Parquet file cannot be read; the rest of its column chunk was not seen.
+    BrokenPage,
+    /// A column of a Parquet file is encrypted.
+    EncryptedColumn,
+    /// Cells hold bytes that no text has.
+    BinaryValue,
+    /// More comes out of a Parquet file than its size allows.
+    TooMuch,
 }
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::RaggedRow,
         Self::StrayQuote,
         Self::TextAfterQuote,
@@ -52,6 +60,10 @@ impl ProblemKind {
         Self::JsonTooDeep,
         Self::DuplicateKey,
         Self::ReadError,
+        Self::BrokenPage,
+        Self::EncryptedColumn,
+        Self::BinaryValue,
+        Self::TooMuch,
     ];
 
     /// Id of the rule, as `dataset/ragged-row`.
@@ -70,13 +82,17 @@ impl ProblemKind {
             Self::JsonTooDeep => "dataset/json-too-deep",
             Self::DuplicateKey => "dataset/duplicate-key",
             Self::ReadError => "dataset/read-error",
+            Self::BrokenPage => "dataset/broken-page",
+            Self::EncryptedColumn => "dataset/encrypted-column",
+            Self::BinaryValue => "dataset/binary-value",
+            Self::TooMuch => "dataset/too-much",
         }
     }
 
     /// How bad it is.
     pub const fn severity(self) -> Severity {
         match self {
-            Self::StrayQuote | Self::TextAfterQuote => Severity::Info,
+            Self::StrayQuote | Self::TextAfterQuote | Self::BinaryValue => Severity::Info,
             Self::RaggedRow | Self::Encoding | Self::DuplicateColumn => Severity::Low,
             Self::UnclosedQuote
             | Self::Nul
@@ -85,13 +101,24 @@ impl ProblemKind {
             | Self::BadJson
             | Self::JsonTooDeep
             | Self::DuplicateKey
-            | Self::ReadError => Severity::Medium,
+            | Self::ReadError
+            | Self::BrokenPage
+            | Self::EncryptedColumn
+            | Self::TooMuch => Severity::Medium,
         }
     }
 
     /// True when some content was not seen because of it.
     pub const fn loses_content(self) -> bool {
-        matches!(self, Self::RecordTooLong | Self::TooManyColumns | Self::ReadError)
+        matches!(
+            self,
+            Self::RecordTooLong
+                | Self::TooManyColumns
+                | Self::ReadError
+                | Self::BrokenPage
+                | Self::EncryptedColumn
+                | Self::TooMuch
+        )
     }
 
     const fn remedy(self) -> &'static str {
@@ -108,6 +135,12 @@ impl ProblemKind {
             Self::JsonTooDeep => "Flatten the value, or raise the limit on depth.",
             Self::DuplicateKey => "Write each key once: readers disagree on which value counts.",
             Self::ReadError => "Check the storage and read the file again.",
+            Self::BrokenPage => {
+                "Write the file again from its source; other readers may fail on it or read something else."
+            }
+            Self::EncryptedColumn => "Decrypt the column where its key is, and scan the result there.",
+            Self::BinaryValue => "Look at what the bytes are (images, models): they were not searched for text.",
+            Self::TooMuch => "Find out who wrote it: so much from so little is how readers are brought down.",
         }
     }
 }

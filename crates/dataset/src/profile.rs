@@ -80,9 +80,17 @@ pub(crate) struct Profiler {
 
 impl Profiler {
     pub(crate) fn add(&mut self, cell: &[u8]) {
-        self.cells += 1;
+        self.add_times(cell, 1);
+    }
+
+    /// Adds a value that `times` cells hold.
+    pub(crate) fn add_times(&mut self, cell: &[u8], times: u64) {
+        if times == 0 {
+            return;
+        }
+        self.cells += times;
         if is_null(cell) {
-            self.nulls += 1;
+            self.nulls += times;
             return;
         }
         let (kind, number) = classify(cell);
@@ -92,7 +100,7 @@ impl Profiler {
             ColumnType::Decimal => &mut self.decimals,
             ColumnType::Date => &mut self.dates,
             _ => &mut self.texts,
-        } += 1;
+        } += times;
         if let Some(n) = number {
             let (min, max) = self.range.unwrap_or((n, n));
             self.range = Some((min.min(n), max.max(n)));

@@ -27,6 +27,10 @@ pub enum TableFormat {
     JsonLines,
     /// One JSON value; the elements of an array at the top are rows.
     Json,
+    /// Parquet, read by [`crate::ParquetTable`].
+    Parquet,
+    /// Rows that something else reads, given to [`crate::SheetTable`].
+    Sheet,
 }
 
 impl TableFormat {
@@ -36,6 +40,8 @@ impl TableFormat {
             Self::Csv => "csv",
             Self::JsonLines => "json_lines",
             Self::Json => "json",
+            Self::Parquet => "parquet",
+            Self::Sheet => "sheet",
         }
     }
 }
@@ -93,8 +99,11 @@ impl<R: Read> Table<R> {
     /// Opens the table in `source`.
     ///
     /// # Errors
-    /// [`NotText`] when the head is empty or no text, or cannot be read.
+    /// [`NotText`] when the head is empty or no text, cannot be read, or the format is none of text.
     pub fn open(mut source: R, format: TableFormat, limits: TableLimits) -> Result<Self, NotText> {
+        if matches!(format, TableFormat::Parquet | TableFormat::Sheet) {
+            return Err(NotText::Form(format.as_str()));
+        }
         let mut head = vec![0; limits.head_bytes.max(4)];
         let filled = read_full(&mut source, &mut head).map_err(|e| NotText::Io(e.to_string()))?;
         let whole = filled < head.len();
@@ -113,7 +122,7 @@ impl<R: Read> Table<R> {
                 Rows::Csv { reader, record: Record::default(), dialect }
             }
             TableFormat::JsonLines => Rows::Lines(LineReader::new(source, limits.record_bytes_max)),
-            TableFormat::Json => Rows::Document(Some(source)),
+            _ => Rows::Document(Some(source)),
         };
         Ok(Self {
             rows,
@@ -137,7 +146,7 @@ impl<R: Read> Table<R> {
             let result = match self.format {
                 TableFormat::Csv => self.csv_record(batch),
                 TableFormat::JsonLines => self.json_line(batch),
-                TableFormat::Json => self.json_document(batch),
+                _ => self.json_document(batch),
             };
             match result {
                 Ok(more) => self.ended = !more,
@@ -319,11 +328,11 @@ fn note_oddities(record: &Record, limits: &TableLimits, problems: &mut Problems)
     }
 }
 
-fn unnamed(index: usize) -> Arc<str> {
+pub(crate) fn unnamed(index: usize) -> Arc<str> {
     format!("column {}", index + 1).into()
 }
 
-fn header_name(text: &str, index: usize, names: &[Arc<str>], problems: &mut Problems) -> Arc<str> {
+pub(crate) fn header_name(text: &str, index: usize, names: &[Arc<str>], problems: &mut Problems) -> Arc<str> {
     let text = text.trim();
     if text.is_empty() {
         return unnamed(index);

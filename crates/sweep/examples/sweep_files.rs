@@ -1,7 +1,6 @@
-//! Scans the paths that are named for personal data, secrets and hostile models and prints the table: what bench/gate.md
-//! measures.
+//! Scans the paths that are named and prints the table: what bench/gate.md and bench/sweep.md measure.
 //!
-//! `cargo run --release -p casemate-sweep --example sweep_files -- PATH…`
+//! `cargo run --release -p casemate-sweep --example sweep_files -- [--kinds=pii,secrets,models] [--workers=N] [--history] PATH…`
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -10,8 +9,18 @@ use casemate_report::{Style, to_table};
 use casemate_sweep::{Kinds, ScanPlan, Target, run};
 
 fn main() -> ExitCode {
-    let targets = std::env::args().skip(1).map(|p| Target::Path(p.into())).collect();
-    let plan = ScanPlan::new(targets, Kinds::ALL, Key::new([0; 32]));
+    let (mut kinds, mut workers, mut history, mut paths) = (Kinds::ALL, 0, false, Vec::new());
+    for argument in std::env::args().skip(1) {
+        match argument.split_once('=') {
+            Some(("--kinds", list)) => kinds = Kinds::parse(list).unwrap_or(Kinds::ALL),
+            Some(("--workers", n)) => workers = n.parse().unwrap_or(0),
+            _ if argument == "--history" => history = true,
+            _ => paths.push(argument),
+        }
+    }
+    let target = |p: String| if history { Target::GitHistory(p.into()) } else { Target::Path(p.into()) };
+    let targets = paths.into_iter().map(target).collect();
+    let plan = ScanPlan { workers, ..ScanPlan::new(targets, kinds, Key::new([0; 32])) };
     let mut out = std::io::stdout();
     match run(&plan, &mut |_| {}) {
         Ok(report) => {

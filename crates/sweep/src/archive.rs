@@ -1,4 +1,5 @@
-//! Archives: zip, tar and gzip, nested to a depth, within one budget for everything that comes out of a file.
+//! Archives: zip, 7z, tar and packed streams (gzip, bzip2, xz, zstd, lz4), nested to a depth, within one budget for
+//! everything that comes out of a file.
 
 use std::{
     cell::Cell,
@@ -7,6 +8,11 @@ use std::{
 };
 
 use flate2::read::MultiGzDecoder;
+use ruzstd::decoding::{
+    BlockDecodingStrategy, FrameDecoder,
+    errors::{FrameDecoderError, ReadFrameHeaderError},
+};
+use sevenz_rust2::{ArchiveReader, EncoderMethod, Password};
 use zip::ZipArchive;
 
 use crate::{
@@ -14,6 +20,40 @@ use crate::{
     content::{FileScan, member, read_head},
     detect_kind, office,
 };
+
+/// Bytes that a decoder may hold of what it has unpacked, to refer back to.
+const WINDOW_BYTES_MAX: u32 = 128 << 20;
+/// Bytes of the header of a 7z archive.
+const HEADER_BYTES_MAX: u64 = 16 << 20;
+
+/// How a stream is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Packing {
+    /// RFC 1952.
+    Gzip,
+    /// bzip2.
+    Bzip2,
+    /// The xz container of LZMA2.
+    Xz,
+    /// Zstandard frames (RFC 8878).
+    Zstd,
+    /// LZ4 frames.
+    Lz4,
+}
+
+impl Packing {
+    /// The name that reports use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Bzip2 => "bzip2",
+            Self::Xz => "xz",
+            Self::Zstd => "zstd",
+            Self::Lz4 => "lz4",
+        }
+    }
+}
 
 /// What is left of the budget of one file.
 #[derive(Debug)]
@@ -47,7 +87,7 @@ impl Nest {
     }
 
     /// One more member, if the budget has one.
-    fn enter(&mut self, shown: &str, out: &mut FileScan) -> bool {
+    pub(crate) fn enter(&mut self, shown: &str, out: &mut FileScan) -> bool {
         if self.members == 0 {
             out.not_scanned(shown, format!("more than {} members; the others were not opened", self.members_max));
             return false;
@@ -56,7 +96,7 @@ impl Nest {
         true
     }
 
-    fn too_deep(&self, shown: &str, out: &mut FileScan) -> bool {
+    pub(crate) fn too_deep(&self, shown: &str, out: &mut FileScan) -> bool {
         let deep = self.depth >= self.depth_max;
         if deep {
             out.not_scanned(
@@ -92,7 +132,7 @@ impl<R: Read> Read for Metered<R> {
 }
 
 /// Gives one member to the scanner.
-fn open_member(plan: &ScanPlan, shown: &str, source: impl Read, nest: &mut Nest, out: &mut FileScan) {
+pub(crate) fn open_member(plan: &ScanPlan, shown: &str, source: impl Read, nest: &mut Nest, out: &mut FileScan) {
     let mut source = nest.metered(source);
     match read_head(&mut source) {
         Ok(head) => {
@@ -187,16 +227,161 @@ pub(crate) fn scan_tar(plan: &ScanPlan, shown: &str, source: impl Read, nest: &m
     }
 }
 
-/// Scans what a gzip stream holds.
-pub(crate) fn scan_gzip(plan: &ScanPlan, shown: &str, source: impl Read, nest: &mut Nest, out: &mut FileScan) {
+/// Scans what a packed stream holds.
+pub(crate) fn scan_packed(
+    plan: &ScanPlan,
+    shown: &str,
+    packing: Packing,
+    source: impl Read,
+    nest: &mut Nest,
+    out: &mut FileScan,
+) {
     if nest.too_deep(shown, out) || !nest.enter(shown, out) {
         return;
     }
     let file = shown.rsplit('/').next().unwrap_or(shown);
     let inner = match file.rsplit_once('.') {
-        Some((stem, "gz")) => stem.to_owned(),
-        Some((stem, "tgz")) => format!("{stem}.tar"),
+        Some((stem, "gz" | "bz2" | "xz" | "zst" | "lz4")) => stem.to_owned(),
+        Some((stem, "tgz" | "tbz2" | "tbz" | "txz" | "tzst")) => format!("{stem}.tar"),
         _ => format!("{file}.unpacked"),
     };
-    open_member(plan, &format!("{shown}!/{inner}"), MultiGzDecoder::new(source), nest, out);
+    let inner = format!("{shown}!/{inner}");
+    let source = io::BufReader::new(source);
+    match packing {
+        Packing::Gzip => open_member(plan, &inner, MultiGzDecoder::new(source), nest, out),
+        Packing::Bzip2 => open_member(plan, &inner, bzip2::bufread::MultiBzDecoder::new(source), nest, out),
+        Packing::Xz => {
+            let reader = lzma_rust2::XzReader::new_mem_limit(source, true, WINDOW_BYTES_MAX >> 10);
+            open_member(plan, &inner, reader, nest, out);
+        }
+        Packing::Zstd => open_member(plan, &inner, Frames { source, frame: None }, nest, out),
+        Packing::Lz4 => open_member(plan, &inner, lz4_flex::frame::FrameDecoder::new(source), nest, out),
+    }
+}
+
+/// Zstandard frames, one after the other.
+struct Frames<R: Read> {
+    source: R,
+    frame: Option<Box<FrameDecoder>>,
+}
+
+impl<R: io::BufRead> Read for Frames<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if self.frame.is_none() {
+                if self.source.fill_buf()?.is_empty() {
+                    return Ok(0);
+                }
+                self.start()?;
+            }
+            let Some(frame) = &mut self.frame else { continue };
+            while frame.can_collect() == 0 && !frame.is_finished() {
+                let step = BlockDecodingStrategy::UptoBlocks(1);
+                frame.decode_blocks(&mut self.source, step).map_err(|e| io::Error::other(e.to_string()))?;
+            }
+            let got = frame.read(buf)?;
+            if got > 0 || buf.is_empty() {
+                return Ok(got);
+            }
+            self.frame = None;
+        }
+    }
+}
+
+impl<R: io::BufRead> Frames<R> {
+    /// Begins the next frame; one that holds no data is passed over.
+    fn start(&mut self) -> io::Result<()> {
+        let mut decoder = FrameDecoder::new();
+        decoder.set_max_window_size(u64::from(WINDOW_BYTES_MAX));
+        match decoder.init(&mut self.source) {
+            Ok(()) => self.frame = Some(Box::new(decoder)),
+            Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+                io::copy(&mut (&mut self.source).take(u64::from(length)), &mut io::sink())?;
+            }
+            Err(e) => return Err(io::Error::other(e.to_string())),
+        }
+        Ok(())
+    }
+}
+
+/// Scans the files in a 7z archive.
+pub(crate) fn scan_seven_zip(
+    plan: &ScanPlan,
+    shown: &str,
+    mut source: impl Read + Seek,
+    nest: &mut Nest,
+    out: &mut FileScan,
+) {
+    if nest.too_deep(shown, out) {
+        return;
+    }
+    if let Err(reason) = seven_zip_header(&mut source) {
+        out.not_scanned(shown, reason);
+        return;
+    }
+    let mut reader = match ArchiveReader::new(source, Password::empty()) {
+        Ok(reader) => reader,
+        Err(e) => {
+            out.not_scanned(shown, seven_zip_reason(&e));
+            return;
+        }
+    };
+    if reader.archive().blocks.iter().flat_map(|b| &b.coders).any(|c| window(c) > WINDOW_BYTES_MAX) {
+        out.not_scanned(shown, format!("unpacking it takes more than {WINDOW_BYTES_MAX} bytes of memory"));
+        return;
+    }
+    let mut seen = 0;
+    let total = reader.archive().files.iter().filter(|f| !f.is_directory()).count();
+    let result = reader.for_each_entries(|entry, content| {
+        if plan.cancelled() || (!entry.is_directory() && !nest.enter(shown, out)) {
+            return Ok(false);
+        }
+        if !entry.is_directory() {
+            seen += 1;
+            open_member(plan, &format!("{shown}!/{}", entry.name()), content, nest, out);
+        }
+        Ok(nest.inflated.get() > 0)
+    });
+    match result {
+        Err(e) => out.not_scanned(shown, seven_zip_reason(&e)),
+        Ok(_) if seen < total => out.not_scanned(shown, format!("{} of {total} files were not reached", total - seen)),
+        Ok(_) => {}
+    }
+}
+
+/// Checks the size of the header before memory is taken for it.
+fn seven_zip_header(source: &mut (impl Read + Seek)) -> Result<(), String> {
+    let mut start = [0; 32];
+    source.rewind().and_then(|()| source.read_exact(&mut start)).map_err(|e| format!("a broken 7z archive: {e}"))?;
+    let size = start[20..].first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
+    if size > HEADER_BYTES_MAX {
+        return Err(format!("a 7z archive with a header of {size} bytes; the limit is {HEADER_BYTES_MAX}"));
+    }
+    source.rewind().map_err(|e| e.to_string())
+}
+
+fn seven_zip_reason(error: &sevenz_rust2::Error) -> String {
+    use sevenz_rust2::Error as E;
+    match error {
+        E::PasswordRequired | E::MaybeBadPassword(_) => {
+            "encrypted; unpack it with its password and scan what comes out".to_owned()
+        }
+        E::UnsupportedCompressionMethod(method) if method.contains("AES") => {
+            "encrypted; unpack it with its password and scan what comes out".to_owned()
+        }
+        other => format!("the 7z archive cannot be unpacked to its end: {other}"),
+    }
+}
+
+/// Bytes that a coder holds to refer back to.
+fn window(coder: &sevenz_rust2::Coder) -> u32 {
+    let properties = coder.properties();
+    match (coder.encoder_method_id(), properties) {
+        (EncoderMethod::ID_LZMA, [_, size @ ..]) => size.first_chunk().map_or(0, |b| u32::from_le_bytes(*b)),
+        (EncoderMethod::ID_LZMA2, [bits, ..]) if *bits < 40 => {
+            (2 | u32::from(bits & 1)).checked_shl(u32::from(bits / 2 + 11)).unwrap_or(u32::MAX)
+        }
+        (EncoderMethod::ID_LZMA2, _) => u32::MAX,
+        _ => 0,
+    }
 }

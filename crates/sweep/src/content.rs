@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Seek, SeekFrom},
     path::Path,
 };
 
@@ -15,14 +15,17 @@ use casemate_report::{NotScanned, Suppression};
 use crate::{
     FileKind, HEAD_BYTES, ScanPlan,
     allow::Allowance,
-    archive::{self, Nest},
+    archive::{self, Nest, Packing},
     detect_kind,
     hit::ColumnHits,
     kind::has_model_name,
     pdf,
-    table::scan_table,
+    table::{scan_parquet, scan_table},
     text::{scan_str, scan_text},
 };
+
+/// Bytes that the streams of a PDF may give.
+const PDF_UNPACKED_MAX: u64 = 1 << 30;
 
 /// What one file, with all that is inside it, came to.
 #[derive(Clone, Debug, Default)]
@@ -83,9 +86,15 @@ impl FileScan {
 /// # Errors
 /// Only when the file cannot be opened or its beginning cannot be read.
 pub fn scan_file(plan: &ScanPlan, path: &Path, shown: &str) -> io::Result<FileScan> {
+    scan_counted(plan, path, shown, &|_| {})
+}
+
+/// As [`scan_file`]; `read` is told how many bytes were read, each time some were.
+pub(crate) fn scan_counted(plan: &ScanPlan, path: &Path, shown: &str, read: &dyn Fn(u64)) -> io::Result<FileScan> {
     let mut out = FileScan::default();
-    let mut file = File::open(path)?;
+    let file = File::open(path)?;
     let length = file.metadata()?.len();
+    let mut file = Counted { source: file, read };
     let head = read_head(&mut file)?;
     let kind = detect_kind(shown, &head);
     out.kind = Some(kind);
@@ -99,22 +108,44 @@ pub fn scan_file(plan: &ScanPlan, path: &Path, shown: &str) -> io::Result<FileSc
     nest.models_done = !out.models.is_empty();
     match kind {
         FileKind::Zip => {
-            io::Seek::rewind(&mut file)?;
+            file.rewind()?;
             archive::scan_zip(plan, shown, io::BufReader::new(file), &mut nest, &mut out);
         }
+        FileKind::SevenZip => archive::scan_seven_zip(plan, shown, io::BufReader::new(file), &mut nest, &mut out),
+        FileKind::Parquet => scan_parquet(plan, shown, file, &mut out),
         FileKind::Pdf if length > plan.limits.pdf_bytes_max => {
             let max = plan.limits.pdf_bytes_max;
             out.not_scanned(shown, format!("a PDF of {length} bytes; the limit is {max}"));
         }
         kind => {
-            scan_kind(plan, shown, kind, &head, &file, &mut nest, &mut out);
+            scan_kind(plan, shown, kind, &head, &mut file, &mut nest, &mut out);
             if dropped_content(&out) {
-                io::Seek::rewind(&mut file)?;
+                file.rewind()?;
                 as_text_too(plan, shown, &mut file, &mut out)?;
             }
         }
     }
     Ok(out)
+}
+
+/// A file that tells how much of it is read.
+struct Counted<'a> {
+    source: File,
+    read: &'a dyn Fn(u64),
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.source.read(buf)?;
+        (self.read)(n as u64);
+        Ok(n)
+    }
+}
+
+impl Seek for Counted<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.source.seek(to)
+    }
 }
 
 /// True when the reader of tables let go of what is too long for it.
@@ -124,7 +155,7 @@ fn dropped_content(out: &FileScan) -> bool {
 }
 
 /// Reads a table once more, as text, which has no limit on its lines: what was dropped is then seen, without its column.
-fn as_text_too(plan: &ScanPlan, shown: &str, file: &mut File, out: &mut FileScan) -> io::Result<()> {
+fn as_text_too(plan: &ScanPlan, shown: &str, file: &mut impl Read, out: &mut FileScan) -> io::Result<()> {
     let head = read_head(file)?;
     let mut text = FileScan::default();
     scan_text(plan, shown, &head, file, &mut text);
@@ -165,7 +196,7 @@ pub(crate) fn member(
     out: &mut FileScan,
 ) {
     let models = plan.kinds.models && !nest.models_done && is_model(kind, shown);
-    let held = matches!(kind, FileKind::Zip | FileKind::Pdf);
+    let held = matches!(kind, FileKind::Zip | FileKind::Pdf | FileKind::SevenZip | FileKind::Parquet);
     if !(models || held) {
         if plan.kinds.text() {
             scan_kind(plan, shown, kind, head, source, nest, out);
@@ -190,16 +221,19 @@ pub(crate) fn member(
     }
     let before = nest.models_done;
     nest.models_done |= models;
-    if kind == FileKind::Zip {
-        archive::scan_zip(plan, shown, io::Cursor::new(bytes), nest, out);
-    } else {
-        let (head, rest) = bytes.split_at(head.len().min(bytes.len()));
-        scan_kind(plan, shown, kind, head, rest, nest, out);
+    match kind {
+        FileKind::Zip => archive::scan_zip(plan, shown, io::Cursor::new(bytes), nest, out),
+        FileKind::SevenZip => archive::scan_seven_zip(plan, shown, io::Cursor::new(bytes), nest, out),
+        FileKind::Parquet => scan_parquet(plan, shown, io::Cursor::new(bytes), out),
+        _ => {
+            let (head, rest) = bytes.split_at(head.len().min(bytes.len()));
+            scan_kind(plan, shown, kind, head, rest, nest, out);
+        }
     }
     nest.models_done = before;
 }
 
-/// Scans anything but a zip archive for text.
+/// Scans anything that is read from front to end for text.
 fn scan_kind(
     plan: &ScanPlan,
     shown: &str,
@@ -216,18 +250,25 @@ fn scan_kind(
         FileKind::JsonLines => scan_table(plan, shown, TableFormat::JsonLines, head, source, out),
         FileKind::JsonTable => scan_table(plan, shown, TableFormat::Json, head, source, out),
         FileKind::Tar => archive::scan_tar(plan, shown, head.chain(source), nest, out),
-        FileKind::Gzip => archive::scan_gzip(plan, shown, head.chain(source), nest, out),
-        FileKind::Pdf => scan_pdf(plan, shown, head, source, out),
+        FileKind::Gzip => archive::scan_packed(plan, shown, Packing::Gzip, head.chain(source), nest, out),
+        FileKind::Packed(packing) => archive::scan_packed(plan, shown, packing, head.chain(source), nest, out),
+        FileKind::Pdf => scan_pdf(plan, shown, head, source, nest, out),
         FileKind::Ole => {
-            out.not_scanned(
-                shown,
-                "an encrypted or pre-2007 office document; save it as docx, xlsx or pptx without a password",
-            );
+            // The folder of an OLE file names its streams in UTF-16.
+            let encrypted = ole_has(head, source, "EncryptedPackage");
+            let reason = if encrypted {
+                "an encrypted office document; remove the password and scan it again"
+            } else {
+                "a pre-2007 office document (OLE2); save it as docx, xlsx or pptx"
+            };
+            out.not_scanned(shown, reason);
         }
         FileKind::OtherArchive(name) => {
             out.not_scanned(shown, format!("{name} is not read for text; unpack or convert it first"));
         }
-        FileKind::Zip => out.not_scanned(shown, "a zip archive that cannot be sought in"),
+        FileKind::Zip | FileKind::SevenZip | FileKind::Parquet => {
+            out.not_scanned(shown, format!("a {} file that cannot be sought in", kind.as_str()));
+        }
         // A model that is text (protocol 0, PMML, a tokenizer) may hold secrets as well.
         FileKind::Model if casemate_dataset::detect_encoding(head).is_ok() => scan_text(plan, shown, head, source, out),
         FileKind::Model => out.binaries.push("model"),
@@ -235,22 +276,43 @@ fn scan_kind(
     }
 }
 
-fn scan_pdf(plan: &ScanPlan, shown: &str, head: &[u8], source: impl Read, out: &mut FileScan) {
+/// True when the folder of an OLE file, looked for in its first bytes, names a stream `name`.
+fn ole_has(head: &[u8], source: impl Read, name: &str) -> bool {
+    let mut bytes = head.to_vec();
+    // What cannot be read only makes the reason less exact.
+    _ = source.take(16 << 20).read_to_end(&mut bytes);
+    let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    memchr::memmem::find(&bytes, &name).is_some()
+}
+
+fn scan_pdf(plan: &ScanPlan, shown: &str, head: &[u8], source: impl Read, nest: &mut Nest, out: &mut FileScan) {
     let mut bytes = Vec::new();
     if let Err(e) = head.chain(source).take(plan.limits.pdf_bytes_max).read_to_end(&mut bytes) {
         out.not_scanned(shown, format!("cannot be read to its end: {e}"));
     }
-    let pdf = pdf::text_of(&bytes, plan.limits.inflated_bytes_max);
-    for reason in pdf.reasons {
+    let max = plan.limits.inflated_bytes_max.min(PDF_UNPACKED_MAX);
+    let reasons = pdf::read(&bytes, max, &mut |part| {
+        match part {
+            pdf::Part::Text(place, text) => scan_str(plan, &format!("{shown}!/{place}"), &text, out),
+            pdf::Part::Attachment(name, bytes) => {
+                let inner = format!("{shown}!/{name}");
+                if !nest.too_deep(&inner, out) && nest.enter(shown, out) {
+                    archive::open_member(plan, &inner, bytes.as_slice(), nest, out);
+                }
+            }
+        }
+        !plan.cancelled()
+    });
+    for reason in reasons {
         out.not_scanned(shown, reason);
     }
-    scan_str(plan, shown, &pdf.text, out);
 }
 
 fn is_model(kind: FileKind, shown: &str) -> bool {
     match kind {
         FileKind::Model => true,
-        FileKind::Zip | FileKind::Tar | FileKind::Gzip | FileKind::OtherArchive(_) => true,
+        FileKind::Zip | FileKind::Tar | FileKind::Gzip | FileKind::Packed(_) | FileKind::SevenZip => true,
+        FileKind::OtherArchive(_) => true,
         FileKind::Binary("binary") | FileKind::Text => has_model_name(shown),
         _ => false,
     }

@@ -4,31 +4,70 @@
 //! fooled into another reading than git's. Hooks, filters and external diffs are not run.
 
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     io::{BufRead, BufReader, Read, Write},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
 
-use casemate_report::NotScanned;
-
 use crate::{
-    FileScan, Progress, ScanPlan, ScanReport, SweepError,
-    run::{failed, message},
+    FileScan, ScanPlan, SweepError,
+    run::{Shared, failed, message, workers},
     scan_reader,
 };
 
 /// Blobs of one history.
 const BLOBS_MAX: usize = 5_000_000;
-/// Bytes of one blob; a larger one is not scanned.
-const BLOB_BYTES_MAX: u64 = 256 << 20;
+/// Blobs that a thread takes at a time: those of one commit lie side by side in the pack.
+const TAKEN: usize = 32;
+/// Bytes of a path that are kept.
+const PATH_BYTES_MAX: usize = 4 << 10;
 
-/// Where a blob was first seen.
+/// Id of an object: the bytes of SHA-1 or SHA-256, padded.
+type Id = [u8; 32];
+
+/// A blob, and where it was first seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct First {
-    commit: String,
-    path: String,
+struct Blob {
+    id: Box<str>,
+    /// Index of the commit.
+    commit: u32,
+    path: Box<str>,
+    bytes: u64,
+}
+
+/// Every blob of a history once, in the order of the commits that brought them.
+#[derive(Debug, Default)]
+struct History {
+    blobs: Vec<Blob>,
+    commits: Vec<Box<str>>,
+    seen: HashSet<Id>,
+}
+
+impl History {
+    /// The place of a blob as reports show it.
+    fn shown(&self, blob: &Blob) -> String {
+        let commit = self.commits.get(blob.commit as usize).map_or("", |c| &c[..c.len().min(12)]);
+        format!("{}@{commit}", blob.path)
+    }
+
+    fn add(&mut self, id: &str, path: &str) {
+        let mut key = [0; 32];
+        for (byte, pair) in key.iter_mut().zip(id.as_bytes().chunks(2)) {
+            *byte = std::str::from_utf8(pair).ok().and_then(|p| u8::from_str_radix(p, 16).ok()).unwrap_or(0);
+        }
+        if self.blobs.len() < BLOBS_MAX && self.seen.insert(key) {
+            let commit = u32::try_from(self.commits.len().saturating_sub(1)).unwrap_or(u32::MAX);
+            let path = &path[..path.floor_char_boundary(PATH_BYTES_MAX)];
+            self.blobs.push(Blob { id: id.into(), commit, path: path.into(), bytes: 0 });
+        }
+    }
 }
 
 fn command(repository: &Path) -> Command {
@@ -43,45 +82,66 @@ fn error(repository: &Path, reason: impl std::fmt::Display) -> SweepError {
     SweepError::Git { path: repository.display().to_string(), reason: reason.to_string() }
 }
 
-/// Scans the history of `repository` into `report`.
-pub(crate) fn scan(
+/// Scans the history of `repository`. Its blobs take the places from `place` on in the order of the report; returns how
+/// many there are.
+pub(crate) fn scan(plan: &ScanPlan, repository: &Path, place: usize, shared: &Shared<'_>) -> Result<usize, SweepError> {
+    let mut history = first_commits(repository)?;
+    history.seen = HashSet::new();
+    let shown = repository.display().to_string();
+    if history.blobs.len() >= BLOBS_MAX {
+        shared.refuse(&shown, format!("the history has more than {BLOBS_MAX} blobs; older commits' were taken first"));
+    }
+    sizes(repository, &mut history)?;
+    let history = &history;
+    let total = history.blobs.len();
+    shared.expect(total as u64, history.blobs.iter().map(|b| b.bytes).sum());
+    let next = AtomicUsize::new(0);
+    let failure = Mutex::new(None);
+    thread::scope(|scope| {
+        for _ in 0..workers(plan, total.div_ceil(TAKEN)) {
+            scope.spawn(|| {
+                if let Err(e) = work(plan, repository, history, place, &next, shared) {
+                    failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(e);
+                    next.store(total, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    if let Some(e) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(e);
+    }
+    let taken = next.load(Ordering::Relaxed);
+    if taken < total {
+        shared.refuse(&shown, format!("the scan was stopped with {} blobs left", total - taken));
+    }
+    Ok(total)
+}
+
+/// One thread: takes blobs until there are none left.
+fn work(
     plan: &ScanPlan,
     repository: &Path,
-    report: &mut ScanReport,
-    state: &mut Progress,
-    progress: &mut (dyn FnMut(&Progress) + Send),
+    history: &History,
+    place: usize,
+    next: &AtomicUsize,
+    shared: &Shared<'_>,
 ) -> Result<(), SweepError> {
-    let (blobs, order) = first_commits(repository)?;
-    let shown = repository.display().to_string();
-    if order.len() >= BLOBS_MAX {
-        let reason = format!("the history has more than {BLOBS_MAX} blobs; older commits' were taken first");
-        report.not_scanned.push(NotScanned { path: shown.clone(), reason });
-    }
-    state.files_total += order.len() as u64;
     let mut batch = Batch::start(repository)?;
-    for (done, id) in order.iter().enumerate() {
-        let Some(first) = blobs.get(id) else { continue };
-        if plan.cancelled() {
-            let reason = format!("the scan was stopped with {} blobs left", order.len() - done);
-            report.not_scanned.push(NotScanned { path: shown.clone(), reason });
-            break;
+    while !plan.cancelled() {
+        let first = next.fetch_add(TAKEN, Ordering::Relaxed);
+        let Some(blobs) = history.blobs.get(first..).filter(|b| !b.is_empty()) else { break };
+        for (i, blob) in blobs.iter().take(TAKEN).enumerate() {
+            let path = history.shown(blob);
+            let scan = batch.read(plan, &blob.id, &path, repository)?;
+            shared.done(place + first + i, &path, blob.bytes, 0, scan);
         }
-        let path = format!("{}@{}", first.path, &first.commit[..first.commit.len().min(12)]);
-        let (scan, bytes) = batch.read(plan, id, &path, repository)?;
-        report.totals.bytes += bytes;
-        report.add(&path, scan, plan.limits.findings_max);
-        state.files_done += 1;
-        state.bytes_done += bytes;
-        state.bytes_total += bytes;
-        state.path.clone_from(&path);
-        progress(state);
     }
     batch.stop();
     Ok(())
 }
 
-/// Every blob with the oldest commit that has it, and the order in which they came.
-fn first_commits(repository: &Path) -> Result<(HashMap<String, First>, Vec<String>), SweepError> {
+/// Every blob with the oldest commit that has it.
+fn first_commits(repository: &Path) -> Result<History, SweepError> {
     let mut child = command(repository)
         .args([
             "log",
@@ -97,18 +157,17 @@ fn first_commits(repository: &Path) -> Result<(HashMap<String, First>, Vec<Strin
         .args(["-m", "--root", "--no-ext-diff", "--no-textconv"])
         .spawn()
         .map_err(|e| error(repository, format!("git cannot be started ({e}); is it installed?")))?;
-    let mut blobs = HashMap::new();
-    let mut order = Vec::new();
+    let mut history = History::default();
     if let Some(out) = child.stdout.take() {
-        read_log(BufReader::new(out), &mut blobs, &mut order).map_err(|e| error(repository, e))?;
+        read_log(BufReader::new(out), &mut history).map_err(|e| error(repository, e))?;
     }
     finish(child, repository)?;
-    Ok((blobs, order))
+    Ok(history)
 }
 
 /// Reads a raw log with NUL between its parts.
-fn read_log(mut log: impl BufRead, blobs: &mut HashMap<String, First>, order: &mut Vec<String>) -> std::io::Result<()> {
-    let (mut commit, mut pending): (String, Option<String>) = (String::new(), None);
+fn read_log(mut log: impl BufRead, history: &mut History) -> std::io::Result<()> {
+    let mut pending: Option<String> = None;
     let mut part = Vec::new();
     loop {
         part.clear();
@@ -119,33 +178,54 @@ fn read_log(mut log: impl BufRead, blobs: &mut HashMap<String, First>, order: &m
             part.pop();
         }
         if let Some(id) = pending.take() {
-            if order.len() < BLOBS_MAX && !blobs.contains_key(&id) {
-                let path = String::from_utf8_lossy(&part).into_owned();
-                blobs.insert(id.clone(), First { commit: commit.clone(), path });
-                order.push(id);
+            if !id.is_empty() {
+                history.add(&id, &String::from_utf8_lossy(&part));
             }
             continue;
         }
         let text = String::from_utf8_lossy(&part);
         let text = text.trim_start_matches('\n');
         if let Some(hash) = text.strip_prefix('\u{1}') {
-            hash.trim().clone_into(&mut commit);
+            history.commits.push(hash.trim().into());
         } else if let Some(change) = text.strip_prefix(':') {
             // `old-mode new-mode old-id new-id status`, then the path as the next part.
             let mut fields = change.split(' ');
             let (mode, id) = (fields.nth(1).unwrap_or_default(), fields.nth(1).unwrap_or_default());
             let deleted = id.bytes().all(|b| b == b'0');
-            // A submodule is a commit of another repository.
-            let wanted = !deleted && mode.starts_with("100") || mode.starts_with("120");
+            // A submodule is a commit of another repository. A path without an id to it is passed over.
+            let wanted = !deleted && (mode.starts_with("100") || mode.starts_with("120"));
             pending = Some(if wanted { id.to_owned() } else { String::new() });
-            if !wanted {
-                // The path is passed over with the name of no blob.
-                part.clear();
-                log.read_until(0, &mut part)?;
-                pending = None;
-            }
         }
     }
+}
+
+/// Asks git how long each blob is, so that there is a time left to tell.
+fn sizes(repository: &Path, history: &mut History) -> Result<(), SweepError> {
+    let mut child = command(repository)
+        .args(["cat-file", "--batch-check=%(objectsize)", "--buffer"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|e| error(repository, e))?;
+    let (input, output) = (child.stdin.take(), child.stdout.take());
+    let (Some(mut input), Some(output)) = (input, output) else { return Err(error(repository, "git has no pipes")) };
+    let ids: Vec<Box<str>> = history.blobs.iter().map(|b| b.id.clone()).collect();
+    thread::scope(|scope| {
+        // Git answers while it is still being asked.
+        scope.spawn(move || {
+            for id in ids {
+                if writeln!(input, "{id}").is_err() {
+                    break;
+                }
+            }
+        });
+        for (blob, line) in history.blobs.iter_mut().zip(BufReader::new(output).lines()) {
+            // A blob that a partial clone does not have is told when it is read.
+            blob.bytes = line.ok().and_then(|l| l.trim().parse().ok()).unwrap_or(0);
+        }
+    });
+    _ = child.wait();
+    Ok(())
 }
 
 fn finish(mut child: Child, repository: &Path) -> Result<(), SweepError> {
@@ -178,14 +258,8 @@ impl Batch {
         Ok(Self { child, input, output: BufReader::new(output) })
     }
 
-    /// Scans one blob; the scan and the blob's bytes.
-    fn read(
-        &mut self,
-        plan: &ScanPlan,
-        id: &str,
-        path: &str,
-        repository: &Path,
-    ) -> Result<(FileScan, u64), SweepError> {
+    /// Scans one blob.
+    fn read(&mut self, plan: &ScanPlan, id: &str, path: &str, repository: &Path) -> Result<FileScan, SweepError> {
         let fail = |e: std::io::Error| error(repository, e);
         let Some(input) = &mut self.input else { return Err(error(repository, "git takes no input")) };
         writeln!(input, "{id}").and_then(|()| input.flush()).map_err(fail)?;
@@ -194,11 +268,12 @@ impl Batch {
         // `<id> blob <size>`, or `<id> missing` in a partial clone.
         let size = head.split(' ').nth(2).and_then(|n| n.trim().parse::<u64>().ok());
         let Some(size) = size else {
-            return Ok((failed(path, format!("git does not have it: {}", head.trim())), 0));
+            return Ok(failed(path, format!("git does not have it: {}", head.trim())));
         };
         let mut content = (&mut self.output).take(size);
-        let scan = if size > BLOB_BYTES_MAX {
-            failed(path, format!("a blob of {size} bytes; the limit is {BLOB_BYTES_MAX}"))
+        let max = plan.limits.blob_bytes_max;
+        let scan = if size > max {
+            failed(path, format!("a blob of {size} bytes; the limit is {max}"))
         } else {
             match catch_unwind(AssertUnwindSafe(|| scan_reader(plan, path, &mut content))) {
                 Ok(Ok(scan)) => scan,
@@ -210,7 +285,7 @@ impl Batch {
         std::io::copy(&mut content, &mut std::io::sink()).map_err(fail)?;
         let mut end = [0];
         self.output.read_exact(&mut end).map_err(fail)?;
-        Ok((scan, size))
+        Ok(scan)
     }
 
     fn stop(mut self) {
@@ -222,9 +297,7 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
-    use super::{First, read_log};
+    use super::{History, read_log};
 
     #[test]
     fn a_raw_log_names_each_blob_once_by_its_first_commit() {
@@ -233,10 +306,9 @@ mod tests {
             "\u{1}c1\0\n:000000 100644 {zero} {a} A\0one.txt\0:000000 160000 {zero} {b} A\0sub\0\u{1}c2\0\
              \n:100644 100644 {a} {b} M\0one.txt\0:000000 100755 {zero} {a} A\0copy\0:100644 000000 {b} {zero} D\0gone\0"
         );
-        let (mut blobs, mut order) = (HashMap::new(), Vec::new());
-        read_log(log.as_bytes(), &mut blobs, &mut order).unwrap();
-        assert_eq!(order, [a.clone(), b.clone()]);
-        assert_eq!(blobs[&a], First { commit: "c1".into(), path: "one.txt".into() });
-        assert_eq!(blobs[&b], First { commit: "c2".into(), path: "one.txt".into() });
+        let mut history = History::default();
+        read_log(log.as_bytes(), &mut history).unwrap();
+        let seen: Vec<_> = history.blobs.iter().map(|blob| (&*blob.id, history.shown(blob))).collect();
+        assert_eq!(seen, [(a.as_str(), "one.txt@c1".to_owned()), (b.as_str(), "one.txt@c2".to_owned())]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use casemate_dataset::{Cell, ColumnCells};
 use casemate_detect::{Key, Kind, Match, Rule, fingerprint, mask};
 use casemate_finding::{Finding, Fingerprint, Location, Reference, Severity, Taxonomy};
 use serde::Serialize;
@@ -28,8 +29,12 @@ pub struct ColumnHits {
     pub of_cells: u64,
     /// Highest score among them.
     pub score: f32,
-    /// Line of the first, from 1.
+    /// Line of the first, from 1; 0 in a format without lines.
     pub first_line: u64,
+    /// Row of the first, from 1; 0 for a name of a column.
+    pub first_row: u64,
+    /// Of `cells`, those that have no finding of their own.
+    pub hidden: u64,
     /// Masked values of the first few.
     pub samples: Vec<String>,
 }
@@ -58,7 +63,7 @@ impl ColumnHits {
             message,
             location: Location {
                 path: Some(path.to_owned()),
-                line: Some(self.first_line),
+                line: Some(self.first_line).filter(|line| *line > 0),
                 field: Some(self.column.clone()),
                 ..Location::default()
             },
@@ -118,28 +123,33 @@ struct Counted {
     cells: u64,
     score: f32,
     first_line: u64,
-    last_row: Option<u64>,
+    first_row: u64,
+    last: Option<(u64, usize)>,
+    listed: usize,
+    hidden: u64,
     samples: Vec<String>,
 }
 
 impl ColumnCounter {
-    /// Counts a match in the cell (`row`, `line`) of column `index`; returns how many cells of this column the rule has
-    /// matched so far, this one included.
-    pub(crate) fn add(&mut self, index: usize, name: &Arc<str>, m: &Match, value: &str, row: u64, line: u64) -> u64 {
-        let counted = self.columns.entry((index, m.rule_id().to_owned())).or_insert_with(|| Counted {
-            name: Arc::clone(name),
+    /// Counts a match in `cell` of `column`; false when the rule has as many findings in this column as it may.
+    pub(crate) fn add(&mut self, column: &ColumnCells, cell: Cell, m: &Match, value: &str, listed_max: usize) -> bool {
+        let counted = self.columns.entry((column.index, m.rule_id().to_owned())).or_insert_with(|| Counted {
+            name: Arc::clone(&column.name),
             rule: Arc::clone(&m.rule),
             secret: m.kind == Kind::Secret,
             cells: 0,
             score: 0.0,
-            first_line: line,
-            last_row: None,
+            first_line: cell.line,
+            first_row: cell.row,
+            last: None,
+            listed: 0,
+            hidden: 0,
             samples: Vec::new(),
         });
-        if counted.last_row != Some(row) {
-            counted.cells += 1;
-            counted.last_row = Some(row);
-        }
+        // A cell may hold several; a value that no row shows stands in no cell, but is in the file all the same.
+        let times = if counted.last == Some((cell.row, cell.start)) { 0 } else { cell.times.max(1) };
+        counted.last = Some((cell.row, cell.start));
+        counted.cells += times;
         counted.score = counted.score.max(m.score);
         if counted.samples.len() < SAMPLES_MAX {
             let sample = mask(value);
@@ -147,7 +157,13 @@ impl ColumnCounter {
                 counted.samples.push(sample);
             }
         }
-        counted.cells
+        let listed = counted.listed < listed_max;
+        if listed {
+            counted.listed += 1;
+        } else {
+            counted.hidden += times;
+        }
+        listed
     }
 
     /// The counts; `values` tells how many cells of a column hold a value.
@@ -163,6 +179,8 @@ impl ColumnCounter {
             of_cells: values(index).max(c.cells),
             score: c.score,
             first_line: c.first_line,
+            first_row: c.first_row,
+            hidden: c.hidden,
             samples: c.samples,
         });
         hits.collect()

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::archive::Packing;
+
 /// Bytes at the start of a file that decide what it is.
 pub const HEAD_BYTES: usize = 8 << 10;
 
@@ -25,6 +27,12 @@ pub enum FileKind {
     Tar,
     /// A gzip stream.
     Gzip,
+    /// A stream that something else packed.
+    Packed(Packing),
+    /// A 7z archive.
+    SevenZip,
+    /// A Parquet table.
+    Parquet,
     /// A PDF document.
     Pdf,
     /// An office document of the time before zip (OLE2), or an encrypted one.
@@ -49,6 +57,9 @@ impl FileKind {
             Self::Zip => "zip",
             Self::Tar => "tar",
             Self::Gzip => "gzip",
+            Self::Packed(packing) => packing.as_str(),
+            Self::SevenZip => "7z",
+            Self::Parquet => "parquet",
             Self::Pdf => "pdf",
             Self::Ole => "ole",
             Self::Model => "model",
@@ -64,12 +75,14 @@ const MAGIC: &[(&[u8], FileKind)] = &[
     (b"\x1f\x8b", FileKind::Gzip),
     (b"%PDF-", FileKind::Pdf),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", FileKind::Ole),
-    (b"7z\xbc\xaf\x27\x1c", FileKind::OtherArchive("7z")),
+    (b"7z\xbc\xaf\x27\x1c", FileKind::SevenZip),
     (b"Rar!\x1a\x07", FileKind::OtherArchive("rar")),
-    (b"BZh", FileKind::OtherArchive("bzip2")),
-    (b"\xfd7zXZ\0", FileKind::OtherArchive("xz")),
-    (b"\x28\xb5\x2f\xfd", FileKind::OtherArchive("zstd")),
-    (b"PAR1", FileKind::OtherArchive("parquet")),
+    (b"BZh", FileKind::Packed(Packing::Bzip2)),
+    (b"\xfd7zXZ\0", FileKind::Packed(Packing::Xz)),
+    (b"\x28\xb5\x2f\xfd", FileKind::Packed(Packing::Zstd)),
+    (b"\x04\x22\x4d\x18", FileKind::Packed(Packing::Lz4)),
+    (b"PAR1", FileKind::Parquet),
+    (b"PARE", FileKind::Parquet),
     (b"SQLite format 3\0", FileKind::OtherArchive("sqlite")),
     (b"GGUF", FileKind::Model),
     (b"\x89HDF\r\n\x1a\n", FileKind::Model),
@@ -145,7 +158,9 @@ pub fn detect_kind(name: &str, head: &[u8]) -> FileKind {
     if head.len() >= 262 && head[257..].starts_with(b"ustar") {
         return FileKind::Tar;
     }
-    let text = casemate_dataset::detect_encoding(head).is_ok();
+    // Text that no reader here knows is said by the reader of text, not passed over as bytes.
+    let encoding = casemate_dataset::detect_encoding(head);
+    let text = matches!(encoding, Ok(_) | Err(casemate_dataset::NotText::Utf32));
     // Pickle protocol 2 and later; safetensors: a length, then a JSON object.
     if (head[0] == 0x80 && head.get(1).is_some_and(|v| (2..=5).contains(v))) || head.get(8..10) == Some(b"{\"") && !text
     {

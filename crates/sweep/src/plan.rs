@@ -75,8 +75,12 @@ pub struct SweepLimits {
     pub findings_per_file_max: usize,
     /// Cells listed for one rule in one column.
     pub cells_per_column_max: usize,
-    /// Findings kept in all.
+    /// Findings kept in all, and items of every other sort in a report.
     pub findings_max: usize,
+    /// Files of all targets.
+    pub files_max: usize,
+    /// Bytes of a blob in a git history.
+    pub blob_bytes_max: u64,
     /// Bytes of text given to the detectors at a time.
     pub piece_bytes: usize,
     /// Limits of tables.
@@ -96,6 +100,8 @@ impl Default for SweepLimits {
             findings_per_file_max: 1_000,
             cells_per_column_max: 20,
             findings_max: 100_000,
+            files_max: 2_000_000,
+            blob_bytes_max: 256 << 20,
             piece_bytes: 256 << 10,
             table: TableLimits::default(),
             model: ScanConfig::default(),

@@ -7,7 +7,7 @@ use casemate_finding::{CheckResult, Finding, Fingerprint, Outcome};
 use casemate_report::{Document, NotScanned, Suppression};
 use serde::Serialize;
 
-use crate::{ColumnHits, FileScan, ScanPlan};
+use crate::{ColumnHits, ScanPlan};
 
 /// Numbers of a scan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -50,32 +50,6 @@ impl ScanReport {
     pub fn open(&self) -> impl Iterator<Item = &Finding> {
         let known: HashSet<&Fingerprint> = self.suppressions.iter().map(|s| &s.fingerprint).collect();
         self.findings.iter().filter(move |f| !known.contains(&f.fingerprint))
-    }
-
-    /// Takes what one file came to.
-    pub(crate) fn add(&mut self, path: &str, mut scan: FileScan, limit: usize) {
-        self.totals.files += 1;
-        self.totals.text_bytes += scan.bytes;
-        self.totals.hidden += scan.hidden;
-        let room = limit.saturating_sub(self.findings.len());
-        if scan.findings.len() > room {
-            self.totals.hidden += (scan.findings.len() - room) as u64;
-            scan.findings.truncate(room);
-            let note = format!("the report holds {limit} findings; later ones are counted but not listed");
-            if !self.notes.contains(&note) {
-                self.notes.push(note);
-            }
-        }
-        self.findings.append(&mut scan.findings);
-        self.form.append(&mut scan.form);
-        self.suppressions.append(&mut scan.suppressions);
-        self.not_scanned.append(&mut scan.not_scanned);
-        self.models.append(&mut scan.models);
-        self.notes.append(&mut scan.notes);
-        self.columns.extend(scan.columns.into_iter().map(|c| (path.to_owned(), c)));
-        for binary in scan.binaries {
-            *self.binaries.entry(binary).or_default() += 1;
-        }
     }
 
     /// Puts everything in order, whatever order the threads worked in, and applies the baseline.

@@ -2,7 +2,9 @@
 
 use std::{
     any::Any,
+    cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -13,9 +15,11 @@ use std::{
 use casemate_report::NotScanned;
 
 use crate::{
-    FileScan, ScanPlan, ScanReport, Target, git, scan_file,
-    walk::{self, Job},
+    FileScan, FoundFile, ScanPlan, ScanReport, Target, content::scan_counted, gather::Gather, git, list_files,
 };
+
+/// Bytes of a file after which progress is told.
+const STEP_BYTES: u64 = 4 << 20;
 
 /// How far a scan has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,7 +32,7 @@ pub struct Progress {
     pub bytes_done: u64,
     /// Bytes in all, as far as they are counted yet; the rest over the speed so far is the time that is left.
     pub bytes_total: u64,
-    /// What was just done.
+    /// What was just done, or is being read.
     pub path: String,
 }
 
@@ -57,7 +61,7 @@ pub enum SweepError {
     },
 }
 
-/// Runs the plan. `progress` is called after each file, one call at a time.
+/// Runs the plan. `progress` is called after each file and, in long ones, every few megabytes; one call at a time.
 ///
 /// # Errors
 /// [`SweepError`] when the plan is empty or a target is not there. What cannot be read inside a target is in the report.
@@ -74,80 +78,133 @@ pub fn run(plan: &ScanPlan, progress: &mut (dyn FnMut(&Progress) + Send)) -> Res
             return Err(SweepError::Missing { path: path.display().to_string() });
         }
     }
-    let (jobs, refused) = walk::files(plan);
-    let mut report = ScanReport { not_scanned: refused, ..ScanReport::default() };
-    let mut state = Progress {
-        files_total: jobs.len() as u64,
-        bytes_total: jobs.iter().map(|j| j.bytes).sum(),
+    let roots: Vec<PathBuf> = plan
+        .targets
+        .iter()
+        .filter_map(|t| if let Target::Path(root) = t { Some(root.clone()) } else { None })
+        .collect();
+    let (files, refused) = list_files(&roots, plan.respect_ignore, plan.limits.files_max);
+    let mut gather = Gather::new(plan.limits.findings_max);
+    gather.refuse(refused);
+    let state = Progress {
+        files_total: files.len() as u64,
+        bytes_total: files.iter().map(|f| f.bytes).sum(),
         ..Progress::default()
     };
-    let scans = scan_all(plan, &jobs, &mut state, progress);
-    for (job, scan) in jobs.iter().zip(scans) {
-        report.totals.bytes += job.bytes;
-        match scan {
-            Some(scan) => report.add(&job.shown, scan, plan.limits.findings_max),
-            None => report.not_scanned.push(NotScanned {
-                path: job.shown.clone(),
-                reason: "the scan was stopped before it was reached".into(),
-            }),
-        }
-    }
+    let shared = Shared::new(gather, state, progress);
+    scan_all(plan, &files, &shared);
+    let mut place = files.len();
     for target in &plan.targets {
         if let Target::GitHistory(repository) = target {
-            git::scan(plan, repository, &mut report, &mut state, progress)?;
+            place += git::scan(plan, repository, place, &shared)?;
         }
     }
+    let mut report = shared.into_gather().into_report();
     report.settle(plan);
     Ok(report)
 }
 
-struct Shared<'p> {
-    scans: Vec<Option<FileScan>>,
-    state: &'p mut Progress,
+/// What the threads of a scan share.
+pub(crate) struct Shared<'p>(Mutex<Inner<'p>>);
+
+struct Inner<'p> {
+    gather: Gather,
+    state: Progress,
     progress: &'p mut (dyn FnMut(&Progress) + Send),
 }
 
-fn scan_all(
-    plan: &ScanPlan,
-    jobs: &[Job],
-    state: &mut Progress,
-    progress: &mut (dyn FnMut(&Progress) + Send),
-) -> Vec<Option<FileScan>> {
+impl<'p> Shared<'p> {
+    fn new(gather: Gather, state: Progress, progress: &'p mut (dyn FnMut(&Progress) + Send)) -> Self {
+        Self(Mutex::new(Inner { gather, state, progress }))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner<'p>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn into_gather(self) -> Gather {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).gather
+    }
+
+    /// Adds to what there is to do.
+    pub(crate) fn expect(&self, files: u64, bytes: u64) {
+        let mut inner = self.lock();
+        inner.state.files_total += files;
+        inner.state.bytes_total += bytes;
+    }
+
+    /// Some of a file was read.
+    fn read(&self, path: &str, bytes: u64) {
+        let mut inner = self.lock();
+        inner.state.bytes_done += bytes;
+        path.clone_into(&mut inner.state.path);
+        inner.tell();
+    }
+
+    /// A file is done; `told` of its bytes were reported by [`Self::read`].
+    pub(crate) fn done(&self, place: usize, path: &str, bytes: u64, told: u64, scan: FileScan) {
+        let mut inner = self.lock();
+        inner.gather.add(place, path, bytes, scan);
+        inner.state.files_done += 1;
+        inner.state.bytes_done += bytes.saturating_sub(told);
+        path.clone_into(&mut inner.state.path);
+        inner.tell();
+    }
+
+    /// Something was not looked at.
+    pub(crate) fn refuse(&self, path: &str, reason: impl Into<String>) {
+        let item = NotScanned { path: path.to_owned(), reason: reason.into() };
+        self.lock().gather.refuse(vec![item]);
+    }
+}
+
+impl Inner<'_> {
+    fn tell(&mut self) {
+        (self.progress)(&self.state);
+    }
+}
+
+/// Threads for `jobs` things to do.
+pub(crate) fn workers(plan: &ScanPlan, jobs: usize) -> usize {
     let cores = thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let workers = if plan.workers == 0 { cores } else { plan.workers }.clamp(1, jobs.len().max(1));
-    let mut scans = Vec::with_capacity(jobs.len());
-    scans.resize_with(jobs.len(), || None);
+    if plan.workers == 0 { cores } else { plan.workers }.clamp(1, jobs.max(1))
+}
+
+fn scan_all(plan: &ScanPlan, files: &[FoundFile], shared: &Shared<'_>) {
     // The largest first, so that no thread is left alone with one at the end.
-    let mut order: Vec<usize> = (0..jobs.len()).collect();
-    order.sort_by_key(|i| std::cmp::Reverse(jobs[*i].bytes));
+    let mut order: Vec<usize> = (0..files.len()).collect();
+    order.sort_by_key(|i| std::cmp::Reverse(files[*i].bytes));
     let next = AtomicUsize::new(0);
-    let shared = Mutex::new(Shared { scans, state, progress });
     thread::scope(|scope| {
-        for _ in 0..workers {
+        for _ in 0..workers(plan, files.len()) {
             scope.spawn(|| {
-                while let Some(&i) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some(&place) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let file = &files[place];
                     if plan.cancelled() {
-                        break;
+                        shared.refuse(&file.shown, "the scan was stopped before it was reached");
+                        continue;
                     }
-                    let job = &jobs[i];
-                    let scan = scan_one(plan, job);
-                    let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                    shared.scans[i] = Some(scan);
-                    shared.state.files_done += 1;
-                    shared.state.bytes_done += job.bytes;
-                    shared.state.path.clone_from(&job.shown);
-                    let Shared { state, progress, .. } = &mut *shared;
-                    progress(state);
+                    // Told in steps, and never more than the file has: a reader may go over it twice.
+                    let (read, told) = (Cell::new(0_u64), Cell::new(0_u64));
+                    let count = |n: u64| {
+                        read.set(read.get().saturating_add(n).min(file.bytes));
+                        let step = read.get() - told.get();
+                        if step >= STEP_BYTES {
+                            told.set(read.get());
+                            shared.read(&file.shown, step);
+                        }
+                    };
+                    let scan = scan_one(plan, file, &count);
+                    shared.done(place, &file.shown, file.bytes, told.get(), scan);
                 }
             });
         }
     });
-    shared.into_inner().unwrap_or_else(PoisonError::into_inner).scans
 }
 
 /// Scans one file; a failure or a crash of a reader is a file that was not scanned.
-fn scan_one(plan: &ScanPlan, job: &Job) -> FileScan {
-    match catch_unwind(AssertUnwindSafe(|| scan_file(plan, &job.path, &job.shown))) {
+fn scan_one(plan: &ScanPlan, job: &FoundFile, count: &dyn Fn(u64)) -> FileScan {
+    match catch_unwind(AssertUnwindSafe(|| scan_counted(plan, &job.path, &job.shown, count))) {
         Ok(Ok(scan)) => scan,
         Ok(Err(e)) => failed(&job.shown, format!("cannot be read: {e}")),
         Err(panic) => failed(&job.shown, format!("a reader crashed, please report it: {}", message(&*panic))),

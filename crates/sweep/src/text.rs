@@ -80,14 +80,7 @@ pub(crate) fn scan_text(plan: &ScanPlan, path: &str, head: &[u8], source: impl R
 /// Scans text that is in memory already, as the pages of a document.
 pub(crate) fn scan_str(plan: &ScanPlan, path: &str, text: &str, out: &mut FileScan) {
     let mut feed = Feed::new(plan, path);
-    let mut rest = text;
-    while !rest.is_empty() {
-        let (piece, after) = rest.split_at(rest.floor_char_boundary(plan.limits.piece_bytes.max(4)));
-        feed.piece.push_str(piece);
-        feed.advance(out);
-        rest = after;
-    }
-    out.bytes += text.len() as u64;
+    feed.push(text, out);
     feed.finish(out);
 }
 
@@ -123,7 +116,7 @@ fn decode(bytes: &[u8], encoding: Encoding, last: bool, piece: &mut String, brok
 }
 
 /// Feeds pieces to the detectors and places what they find.
-struct Feed<'p> {
+pub(crate) struct Feed<'p> {
     plan: &'p ScanPlan,
     path: &'p str,
     scanner: StreamScanner<'static>,
@@ -132,10 +125,12 @@ struct Feed<'p> {
     place: Place,
     first: usize,
     hidden: u64,
+    /// The last line that was scanned has no end yet.
+    open: bool,
 }
 
 impl<'p> Feed<'p> {
-    fn new(plan: &'p ScanPlan, path: &'p str) -> Self {
+    pub(crate) fn new(plan: &'p ScanPlan, path: &'p str) -> Self {
         Self {
             plan,
             path,
@@ -145,7 +140,38 @@ impl<'p> Feed<'p> {
             place: Place::start(),
             first: 0,
             hidden: 0,
+            open: false,
         }
+    }
+
+    /// Adds text; what is gathered is scanned as soon as there is a piece of it.
+    pub(crate) fn push(&mut self, text: &str, out: &mut FileScan) {
+        let mut rest = text;
+        while !rest.is_empty() {
+            let room = self.plan.limits.piece_bytes.max(4).saturating_sub(self.piece.len());
+            let (piece, after) = rest.split_at(rest.floor_char_boundary(room));
+            self.piece.push_str(piece);
+            rest = after;
+            if !rest.is_empty() {
+                self.flush(out);
+            }
+        }
+    }
+
+    /// Ends the line, unless nothing stands on it.
+    pub(crate) fn end_line(&mut self, out: &mut FileScan) {
+        let open = self.piece.chars().next_back().map_or(self.open, |c| c != '\n');
+        if open {
+            self.push("\n", out);
+        }
+    }
+
+    fn flush(&mut self, out: &mut FileScan) {
+        if let Some(last) = self.piece.chars().next_back() {
+            self.open = last != '\n';
+        }
+        out.bytes += self.piece.len() as u64;
+        self.advance(out);
     }
 
     fn advance(&mut self, out: &mut FileScan) {
@@ -186,7 +212,10 @@ impl<'p> Feed<'p> {
         self.place.pass(&text[done..]);
     }
 
-    fn finish(mut self, out: &mut FileScan) {
+    pub(crate) fn finish(mut self, out: &mut FileScan) {
+        if !self.piece.is_empty() {
+            self.flush(out);
+        }
         let progress = self.scanner.finish();
         self.settle(&progress.text, progress.offset, &progress.matches, out);
         if self.hidden > 0 {

@@ -2,11 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+#[path = "../../dataset/tests/support/parquet_writer.rs"]
+mod parquet_writer;
+
 use std::{
+    fmt::Write as _,
     fs,
     io::{Cursor, Write},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::atomic::Ordering,
 };
 
@@ -190,7 +194,7 @@ fn documents_are_read_as_people_read_them() {
         "a.docx!/word/document.xml:1",
         "b.xlsx!/xl/worksheets/sheet1.xml:2",
         "c.pptx!/ppt/slides/slide1.xml:1",
-        "d.pdf:2",
+        "d.pdf!/object 1:2",
     ];
     assert_eq!(tree.places(&report), expected, "{:?}", report.not_scanned);
     assert_eq!(report.findings[1].location.field.as_deref(), Some("contact"));
@@ -228,7 +232,7 @@ fn what_cannot_be_read_is_said_and_never_a_panic() {
         ("cut.gz", "cannot be"),
         ("old.doc", "pre-2007 office document"),
         ("locked.pdf", "an encrypted PDF"),
-        ("data.parquet", "parquet is not read"),
+        ("data.parquet", "is no Parquet file"),
     ] {
         let said = report.not_scanned.iter().any(|n| n.path.contains(name) && n.reason.contains(why));
         assert!(said, "{name}: {:?}", report.not_scanned);
@@ -339,6 +343,205 @@ fn history_has_each_blob_once_with_its_first_commit() {
     assert!(matches!(run(&none, &mut |_| {}), Err(SweepError::Git { .. })));
 }
 
+/// A history of 1,000 commits, each of which changes one of ten files. Commit 300 brings a secret that commit 301 takes
+/// away, and commit 700 brings it back in another file.
+#[test]
+fn a_history_of_a_thousand_commits_has_each_blob_once() {
+    let tree = Tree::new();
+    git(tree.path(), &["init", "-q", "-b", "trunk"]);
+    let secret = format!("api_key = \"{}\"\n", secret());
+    let mut input = String::new();
+    for i in 1..=1_000 {
+        let (file, content) = match i {
+            300 => ("config.py".to_owned(), secret.clone()),
+            301 => ("config.py".to_owned(), "api_key = None\n".to_owned()),
+            700 => ("copy.py".to_owned(), secret.clone()),
+            _ => (format!("f{}.txt", i % 10), format!("version {i} by user{i}@firma.de\n")),
+        };
+        let message = format!("change {i}");
+        write!(
+            input,
+            "commit refs/heads/trunk\ncommitter t <t@t> {} +0000\ndata {}\n{message}\nM 100644 inline {file}\n\
+             data {}\n{content}\n",
+            1_700_000_000 + i,
+            message.len(),
+            content.len(),
+        )
+        .unwrap();
+    }
+    let mut import = Command::new("git");
+    import.arg("-C").arg(tree.path()).args(["fast-import", "--quiet"]).stdin(Stdio::piped());
+    let mut child = import.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+    let commit = |i: usize| {
+        let back = format!("trunk~{}", 1_000 - i);
+        let out = Command::new("git").arg("-C").arg(tree.path()).args(["rev-parse", &back]).output().unwrap();
+        String::from_utf8(out.stdout).unwrap()[..12].to_owned()
+    };
+    let base = ScanPlan { targets: vec![Target::GitHistory(tree.path().to_owned())], ..plan(tree.path()) };
+    let mut last = Default::default();
+    let report = run(&base, &mut |p| last = p.clone()).unwrap();
+    // 997 versions, the secret once, and what replaced it.
+    assert_eq!((report.totals.files, last.files_done, last.bytes_done), (999, last.files_total, last.bytes_total));
+    let secrets: Vec<String> =
+        report.findings.iter().filter(|f| f.rule.starts_with("secret/")).map(|f| tree.place(f)).collect();
+    assert_eq!(secrets, [format!("config.py@{}:1", commit(300))], "once, by its first commit, though it was removed");
+    let mails: Vec<String> = report.findings.iter().filter(|f| f.rule == "pii/email").map(|f| tree.place(f)).collect();
+    assert_eq!(mails.len(), 997);
+    assert!(mails.contains(&format!("f7.txt@{}:1", commit(517))));
+    let one = scan(&ScanPlan { workers: 1, ..base.clone() });
+    assert_eq!(one.findings, report.findings, "threads do not change the order");
+    let longest = "version 1000 by user1000@firma.de\n".len() as u64;
+    let limits = SweepLimits { blob_bytes_max: longest, ..SweepLimits::default() };
+    assert!(scan(&ScanPlan { limits, ..base.clone() }).not_scanned.is_empty(), "at the limit");
+    let limits = SweepLimits { blob_bytes_max: longest - 1, ..SweepLimits::default() };
+    assert_eq!(scan(&ScanPlan { limits, ..base }).not_scanned.len(), 1, "one past it");
+}
+
+#[test]
+fn parquet_files_are_read_by_column_and_each_value_of_a_dictionary_once() {
+    use parquet_writer::{Column, data_page, dictionary_page, file, levels};
+    // Forty rows of one value, then one of another.
+    let indices = [&[1], &levels(&[(0, 40), (1, 1)])[4..]].concat();
+    let pages = [dictionary_page(&[MAIL, "nothing"]), data_page(41, 8, &indices)].concat();
+    let bytes = file(vec![Column::new("contact", 0, pages, 41)], 41);
+    let tree = Tree::new().with("a.parquet", &bytes).with("b.zip", zip(&[("in.parquet", &bytes)]));
+    let report = scan(&plan(tree.path()));
+    let found = |path: &str| {
+        let of_file =
+            report.findings.iter().filter(|f| tree.place(f) == path && f.location.field.as_deref() == Some("contact"));
+        of_file.map(|f| f.message.clone()).collect::<Vec<_>>()
+    };
+    for path in ["a.parquet", "b.zip!/in.parquet"] {
+        let messages = found(path);
+        assert_eq!(messages.len(), 2, "{messages:?} {:?}", report.not_scanned);
+        assert!(messages[0].contains("40 of 41 values in column \"contact\""), "{messages:?}");
+        assert!(messages[1].ends_with("in row 1 and 39 more with this value"), "{messages:?}");
+    }
+    assert!(report.not_scanned.is_empty(), "{:?}", report.not_scanned);
+}
+
+#[test]
+fn workbooks_are_read_with_sheet_cell_and_date() {
+    let parts: [(&str, &str); 6] = [
+        ("[Content_Types].xml", "<Types/>"),
+        (
+            "xl/workbook.xml",
+            "<workbook><workbookPr/><sheets><sheet name=\"People\" sheetId=\"1\" r:id=\"rId1\"/></sheets></workbook>",
+        ),
+        (
+            "xl/_rels/workbook.xml.rels",
+            "<Relationships><Relationship Id=\"rId1\" Target=\"worksheets/sheet1.xml\"/></Relationships>",
+        ),
+        ("xl/styles.xml", "<styleSheet><cellXfs><xf numFmtId=\"0\"/><xf numFmtId=\"14\"/></cellXfs></styleSheet>"),
+        (
+            "xl/sharedStrings.xml",
+            "<sst><si><t>name</t></si><si><t>e-mail</t></si><si><t>date of birth</t></si><si><t>Ann</t></si>\
+             <si><r><t>ann.lee@</t></r><r><t>firma.de</t></r></si></sst>",
+        ),
+        (
+            "xl/worksheets/sheet1.xml",
+            "<worksheet><sheetData><row r=\"1\"><c r=\"A1\" t=\"s\"><v>0</v></c><c r=\"B1\" t=\"s\"><v>1</v></c>\
+             <c r=\"C1\" t=\"s\"><v>2</v></c></row><row r=\"7\"><c r=\"A7\" t=\"s\"><v>3</v></c>\
+             <c r=\"B7\" t=\"s\"><v>4</v></c><c r=\"C7\" s=\"1\"><v>30000</v></c></row></sheetData></worksheet>",
+        ),
+    ];
+    let parts: Vec<(&str, &[u8])> = parts.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
+    let tree = Tree::new().with("a.xlsx", zip(&parts));
+    let report = scan(&ScanPlan { kinds: Kinds { models: false, ..Kinds::ALL }, ..plan(tree.path()) });
+    let mail = report.findings.iter().find(|f| f.rule == "pii/email").unwrap();
+    assert_eq!((tree.place(mail), mail.location.field.as_deref()), ("a.xlsx!/People:7".into(), Some("e-mail")));
+    assert!(mail.message.ends_with("in cell People!B7"), "{}", mail.message);
+    let birth = report.findings.iter().find(|f| f.location.field.as_deref() == Some("date of birth"));
+    assert!(birth.is_some_and(|f| f.message.ends_with("in cell People!C7")), "{:?}", report.findings);
+    assert!(report.not_scanned.is_empty(), "{:?}", report.not_scanned);
+}
+
+fn seven_zip(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut writer = sevenz_rust2::ArchiveWriter::new(Cursor::new(Vec::new())).unwrap();
+    writer.push_archive_entry(sevenz_rust2::ArchiveEntry::new_file(name), Some(content)).unwrap();
+    writer.finish().unwrap().into_inner()
+}
+
+fn xz(content: &[u8]) -> Vec<u8> {
+    let mut writer = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(1)).unwrap();
+    writer.write_all(content).unwrap();
+    writer.finish().unwrap()
+}
+
+fn zstd(content: &[u8]) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(content, ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+#[test]
+fn packed_files_of_every_sort_are_read() {
+    let (text, tape) = (text(), tar("t.txt", text().as_bytes()));
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    bzip2.write_all(text.as_bytes()).unwrap();
+    let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
+    lz4.write_all(text.as_bytes()).unwrap();
+    // Two frames with one between them that is to be skipped.
+    let skipped = [&0x184d_2a50_u32.to_le_bytes()[..], &3_u32.to_le_bytes(), b"abc"].concat();
+    let frames = [zstd(b"nothing here\n"), skipped, zstd(text.as_bytes())].concat();
+    let tree = Tree::new()
+        .with("a.7z", seven_zip("in/a.txt", text.as_bytes()))
+        .with("b.txt.xz", xz(text.as_bytes()))
+        .with("c.txt.bz2", bzip2.finish().unwrap())
+        .with("d.txt.zst", frames)
+        .with("e.txt.lz4", lz4.finish().unwrap())
+        .with("f.txz", xz(&tape));
+    let kinds = Kinds { models: false, ..Kinds::ALL };
+    let report = scan(&ScanPlan { kinds, ..plan(tree.path()) });
+    let expected = [
+        "a.7z!/in/a.txt:2",
+        "b.txt.xz!/b.txt:2",
+        "c.txt.bz2!/c.txt:2",
+        "d.txt.zst!/d.txt:3",
+        "e.txt.lz4!/e.txt:2",
+        "f.txz!/f.tar!/t.txt:2",
+    ];
+    assert_eq!(tree.places(&report), expected, "{:?}", report.not_scanned);
+    assert!(report.not_scanned.is_empty(), "{:?}", report.not_scanned);
+    // One byte less than what comes out, and a header cut off.
+    let limits = SweepLimits { inflated_bytes_max: text.len() as u64 - 1, ..SweepLimits::default() };
+    let tight = scan(&ScanPlan { kinds, limits, ..plan(tree.path()) });
+    assert_eq!(tight.not_scanned.len(), 6, "{:?}", tight.not_scanned);
+    let cut = Tree::new().with("a.7z", &seven_zip("a", b"x")[..40]).with("b.xz", &xz(text.as_bytes())[..30]);
+    assert_eq!(scan(&ScanPlan { kinds, ..plan(cut.path()) }).not_scanned.len(), 2);
+}
+
+#[test]
+fn bad_text_is_read_all_the_same_or_said() {
+    let deep = format!("{}\"{MAIL}\"{}", "[".repeat(100_000), "]".repeat(100_000));
+    let nested = format!("{}\"{MAIL}\"{}\n{{\"a\":\"{MAIL}\"}}\n", "{\"a\":".repeat(5_000), "}".repeat(5_000));
+    // Past the head, by which the encoding is told.
+    let mut invalid = format!("start \u{e9}\n{MAIL}\n{}", "words\n".repeat(2_000)).into_bytes();
+    invalid.extend(b"\xff\xfe\xc3\x28 more\n");
+    let words = format!("{MAIL}\0\0");
+    let utf32: Vec<u8> =
+        [0xfeff_u32].into_iter().chain(MAIL.chars().map(u32::from)).flat_map(u32::to_le_bytes).collect();
+    let tree = Tree::new()
+        .with("deep.json", deep)
+        .with("deep.jsonl", nested)
+        .with("invalid.txt", invalid)
+        .with("nul.csv", format!("a,b\n{words},2\nx,y\n"))
+        .with("utf32.txt", utf32)
+        .with("quote.csv", format!("a,b\n1,\"{MAIL}\n2,3\n"));
+    let report = scan(&plan(tree.path()));
+    let places = tree.places(&report);
+    for file in ["deep.json:1", "deep.jsonl:1", "deep.jsonl:2", "invalid.txt:2", "nul.csv:2", "quote.csv:2"] {
+        assert!(places.iter().any(|p| p == file), "{file}: {places:?} {:?}", report.not_scanned);
+    }
+    let said: Vec<&str> = report.form.iter().map(|f| f.rule.as_str()).collect();
+    for rule in ["dataset/json-too-deep", "dataset/nul-byte", "dataset/unclosed-quote"] {
+        assert!(said.contains(&rule), "{rule}: {said:?}");
+    }
+    let utf32 = report.not_scanned.iter().any(|n| n.path.contains("utf32") && n.reason.contains("UTF-32"));
+    assert!(utf32, "{:?} {:?}", report.not_scanned, report.notes);
+    assert!(report.notes.iter().any(|n| n.contains("invalid.txt") && n.contains("no UTF-8")), "{:?}", report.notes);
+}
+
 #[test]
 fn empty_plans_missing_targets_and_a_stop_are_said() {
     let tree = Tree::new().with("a.txt", text()).with("b.txt", text());
@@ -372,7 +575,7 @@ proptest! {
     /// Archives and documents with some bytes changed and their end cut off: said or read, never a panic.
     #[test]
     fn damaged_files_are_read_or_said(
-        which in 0..5_usize,
+        which in 0..9_usize,
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
         keep in any::<prop::sample::Index>(),
         cut in any::<bool>(),
@@ -383,6 +586,14 @@ proptest! {
             ("a.tar", tar("t.txt", text().as_bytes())),
             ("a.gz", gzip(text().as_bytes())),
             ("a.pdf", b"%PDF-1.4\n1 0 obj <<>>\nstream\nBT [(a) -1 <62>] TJ ET\nendstream\n%%EOF".to_vec()),
+            ("a.7z", seven_zip("a.txt", text().as_bytes())),
+            ("a.xz", xz(text().as_bytes())),
+            ("a.zst", zstd(text().as_bytes())),
+            ("a.xlsx", zip(&[
+                ("[Content_Types].xml", b"<Types/>"),
+                ("xl/workbook.xml", b"<sheets><sheet name=\"S\" id=\"a\"/></sheets>"),
+                ("xl/worksheets/s.xml", b"<row r=\"1\"><c r=\"A1\" t=\"s\"><v>0</v></c></row>"),
+            ])),
         ][which].clone();
         for (at, to) in changes {
             let at = at.index(bytes.len());

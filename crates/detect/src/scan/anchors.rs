@@ -151,17 +151,19 @@ impl Pass<'_> {
                 if !exact && self.cut_short(start, end) {
                     continue;
                 }
-                let extra = if keyed { 2.0 } else if usual || exact { 0.0 } else { -0.6 }
-                    - if assigned.operator { 0.0 } else { 0.5 }
+                let extra = if keyed {
+                    2.0
+                } else if usual || exact {
+                    0.0
+                } else {
+                    -0.6
+                } - if assigned.operator { 0.0 } else { 0.5 }
                     + if exact { 0.0 } else { secret::shape_evidence(value) };
                 let typed = secret::is_sequence(value);
                 let plain = rule.rarity > 0.0 && secret::rarity(value) < rule.rarity;
                 if keyed
                     && (typed && (usual || value.len() >= 24)
-                        || plain
-                            && usual
-                            && value.iter().any(u8::is_ascii_digit)
-                            && !secret::is_placeholder(value))
+                        || plain && usual && value.iter().any(u8::is_ascii_digit) && !secret::is_placeholder(value))
                 {
                     // A sequence where the service's key belongs is a filler, or a key that a test made up: shown and
                     // replaced, never a reason to block.
@@ -231,7 +233,8 @@ impl Pass<'_> {
         for head in heads.filter(|h| h.start as usize == start && h.end - h.start >= 3) {
             for (rule, pattern) in &self.engine.words.uses[usize::from(head.word)].tokens {
                 let pattern = &self.engine.rules[usize::from(*rule)].matcher.tokens[usize::from(*pattern)];
-                if !matches!(pattern.prefix().last(), Some(b'_' | b'-')) || !self.bytes[start..].starts_with(pattern.prefix())
+                if !matches!(pattern.prefix().last(), Some(b'_' | b'-'))
+                    || !self.bytes[start..].starts_with(pattern.prefix())
                 {
                     continue;
                 }

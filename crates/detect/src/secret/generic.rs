@@ -102,7 +102,8 @@ const NOT_GENERIC: &[&str] = &[
 ];
 
 /// Last words of names that say which application or account it is: shown to everyone, `client_id` as much as `app_id`.
-const OWNERS: &[&str] = &["client", "app", "application", "tenant", "account", "project", "org", "organization", "team"];
+const OWNERS: &[&str] =
+    &["client", "app", "application", "tenant", "account", "project", "org", "organization", "team"];
 
 /// True if the name says that its value identifies and does not open: `client_id`, `public_key`.
 fn names_public(words: &[&[u8]]) -> bool {

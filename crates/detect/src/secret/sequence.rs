@@ -23,7 +23,9 @@ mod tests {
 
     #[test]
     fn typed_and_random() {
-        for typed in ["1234567890abcdef1234", "a1b2c3d4e5f6a7b8", "abc123def456ghi789", "ABCDEFGHIJKLMNOPQRST", "A1b2C3d4E5"] {
+        for typed in
+            ["1234567890abcdef1234", "a1b2c3d4e5f6a7b8", "abc123def456ghi789", "ABCDEFGHIJKLMNOPQRST", "A1b2C3d4E5"]
+        {
             assert!(is_sequence(typed.as_bytes()), "{typed}");
         }
         for seed in 0..2_000 {

@@ -25,9 +25,9 @@ const PROMISES: &[(&[&str], &[FileKind])] = &[
     (&["png"], &[FileKind::Binary("png")]),
     (&["jpg", "jpeg"], &[FileKind::Binary("jpeg")]),
     (&["gif"], &[FileKind::Binary("gif")]),
-    (&["parquet"], &[FileKind::OtherArchive("parquet")]),
+    (&["parquet"], &[FileKind::Parquet]),
     (&["sqlite", "db"], &[FileKind::OtherArchive("sqlite")]),
-    (&["7z"], &[FileKind::OtherArchive("7z")]),
+    (&["7z"], &[FileKind::SevenZip]),
     (&["gguf", "h5", "hdf5", "npy", "safetensors"], &[FileKind::Model]),
 ];
 

@@ -4,7 +4,6 @@
 mod explain;
 mod models;
 mod text;
-mod walk;
 mod watch;
 
 use crate::cli::{Global, Kind, ScanArgs};

@@ -8,9 +8,9 @@ use casemate_artifact::{
     ArtifactSeverity, FileReport, ScanConfig, ScanDocument, conversion_advice, ml_bom, render_tree, scan_path,
 };
 use casemate_finding::{CheckResult, Outcome};
-use casemate_report::{Document, NotScanned, SarifLimits, Subject, printable, to_sarif, to_table};
+use casemate_report::{Document, NotScanned, SarifLimits, Subject, printable, to_table};
+use casemate_sweep::{FoundFile, SARIF_BYTES_MAX, list_files, sarif_within};
 
-use super::walk::files_under;
 use crate::cli::{Global, ScanArgs};
 use crate::exit::Exit;
 use crate::failure::{Done, Failure};
@@ -18,9 +18,9 @@ use crate::output::{self, Format};
 use crate::progress;
 
 pub(super) fn run(global: &Global, args: &ScanArgs) -> Done {
-    let (files, unread) = files_under(&args.paths)?;
+    let (files, unread) = files(&args.paths)?;
     let mut reports = scan_all(&files);
-    reports.extend(unread.into_iter().map(|(path, why)| unreadable(&path, &why)));
+    reports.extend(unread.into_iter().map(|item| unreadable(&item.path, &item.reason)));
     reports.sort_by(|a, b| a.path.cmp(&b.path));
     let exit = exit_of(&reports, args.incomplete_exit);
     if let Some(path) = &args.ml_bom {
@@ -33,7 +33,7 @@ pub(super) fn run(global: &Global, args: &ScanArgs) -> Done {
     match global.format {
         Format::Json => output::json(&ScanDocument { files: reports }),
         Format::Sarif => {
-            output::line(to_sarif(&document(&reports), &SarifLimits::default()).trim_end());
+            output::line(sarif_within(&document(&reports), SarifLimits::default(), SARIF_BYTES_MAX).trim_end());
         }
         Format::Human => print(&reports, args.tree),
     }
@@ -46,9 +46,22 @@ fn write_bom(path: &Path, reports: &[FileReport]) -> Result<(), Failure> {
         .map_err(|e| Failure::usage("cannot write the ML-BOM", e.to_string()).at(path.display().to_string()))
 }
 
+/// More files than this in one call are refused, with the advice to split.
+const FILES_MAX: usize = 2_000_000;
+
+/// Every file under `roots`, ignored ones too: models are what `.gitignore` names. A root that is not there is an error,
+/// what cannot be read below it comes back beside the files.
+pub(super) fn files(roots: &[PathBuf]) -> Result<(Vec<FoundFile>, Vec<NotScanned>), Failure> {
+    for root in roots {
+        std::fs::metadata(root)
+            .map_err(|e| Failure::usage("cannot scan", e.to_string()).at(root.display().to_string()))?;
+    }
+    Ok(list_files(roots, false, FILES_MAX))
+}
+
 /// Scans on every core; the order of the answers is the order of the files.
-pub(super) fn scan_all(files: &[PathBuf]) -> Vec<FileReport> {
-    let total: u64 = files.iter().filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum();
+pub(super) fn scan_all(files: &[FoundFile]) -> Vec<FileReport> {
+    let total: u64 = files.iter().map(|f| f.bytes).sum();
     let bar = progress::bar(total, "scanning");
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, FileReport)>> = Mutex::new(Vec::with_capacity(files.len()));
@@ -57,8 +70,10 @@ pub(super) fn scan_all(files: &[PathBuf]) -> Vec<FileReport> {
         for _ in 0..workers {
             scope.spawn(|| {
                 let config = ScanConfig::default();
-                while let Some((index, path)) = take(files, &next) {
-                    let report = scan_path(path, &config).unwrap_or_else(|e| unreadable(path, &e.to_string()));
+                while let Some((index, file)) = take(files, &next) {
+                    let mut report =
+                        scan_path(&file.path, &config).unwrap_or_else(|e| unreadable(&file.shown, &e.to_string()));
+                    report.path.clone_from(&file.shown);
                     bar.inc(report.size_bytes);
                     done.lock().unwrap_or_else(PoisonError::into_inner).push((index, report));
                 }
@@ -71,15 +86,15 @@ pub(super) fn scan_all(files: &[PathBuf]) -> Vec<FileReport> {
     reports.into_iter().map(|(_, report)| report).collect()
 }
 
-fn take<'a>(files: &'a [PathBuf], next: &AtomicUsize) -> Option<(usize, &'a Path)> {
+fn take<'a>(files: &'a [FoundFile], next: &AtomicUsize) -> Option<(usize, &'a FoundFile)> {
     let index = next.fetch_add(1, Ordering::Relaxed);
-    files.get(index).map(|path| (index, path.as_path()))
+    files.get(index).map(|file| (index, file))
 }
 
 /// A file that could not be opened: not clean, and said to be.
-pub(super) fn unreadable(path: &Path, why: &str) -> FileReport {
+pub(super) fn unreadable(path: &str, why: &str) -> FileReport {
     FileReport {
-        path: path.display().to_string(),
+        path: path.to_owned(),
         sha256: String::new(),
         format: "unreadable".into(),
         severity: ArtifactSeverity::Data,

@@ -1,11 +1,12 @@
 //! Files, tables, documents, archives and git history, for personal data and secrets (and models with them).
 
 use std::path::Path;
+use std::time::Duration;
 
 use casemate_detect::Key;
 use casemate_finding::Outcome;
-use casemate_report::{Document, SarifLimits, to_json, to_sarif, to_table};
-use casemate_sweep::{Baseline, Kinds, Progress, ScanPlan, SweepError, Target};
+use casemate_report::{Document, SarifLimits, to_json, to_table};
+use casemate_sweep::{Baseline, Kinds, Progress, SARIF_BYTES_MAX, ScanPlan, SweepError, Target, sarif_within};
 
 use crate::cli::{Global, Kind, ScanArgs};
 use crate::config::{self, Config, SecretFiles, random};
@@ -18,9 +19,16 @@ pub(super) fn run(global: &Global, args: &ScanArgs) -> Done {
     let key = fingerprint_key(global, args)?;
     let plan = plan(args, &key)?;
     let bar = progress::bar(0, "scanning");
+    // Without a terminal a line now and then says how far it is, for logs that someone waits at.
+    let lines = bar.is_hidden();
+    let mut next = LINE_EVERY;
     let mut seen = |p: &Progress| {
         bar.set_length(p.bytes_total);
         bar.set_position(p.bytes_done);
+        if lines && bar.elapsed() >= next {
+            next = bar.elapsed() + LINE_EVERY;
+            progress::say(&progress_line(p, bar.eta()));
+        }
     };
     let report = casemate_sweep::run(&plan, &mut seen).map_err(|e| refused(&e))?;
     bar.finish_and_clear();
@@ -37,11 +45,27 @@ pub(super) fn run(global: &Global, args: &ScanArgs) -> Done {
     let document = report.document(&plan, env!("CARGO_PKG_VERSION"));
     match global.format {
         Format::Json => output::line(to_json(&document).trim_end()),
-        Format::Sarif => output::line(to_sarif(&document, &SarifLimits::default()).trim_end()),
+        Format::Sarif => output::line(sarif_within(&document, SarifLimits::default(), SARIF_BYTES_MAX).trim_end()),
         Format::Human => output::line(to_table(&document, &output::style()).trim_end()),
     }
     let written = args.write_baseline.is_some();
     Ok(if written { Exit::Ok } else { exit_of(&document, args.incomplete_exit) })
+}
+
+/// Time between two lines of progress where no terminal watches.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// How far a scan is, in a line.
+fn progress_line(p: &Progress, left: Duration) -> String {
+    let percent = (p.bytes_done * 100).checked_div(p.bytes_total).unwrap_or(0);
+    format!(
+        "scanning: {} of {} files, {} of {} MB ({percent} %), about {} s left",
+        p.files_done,
+        p.files_total,
+        p.bytes_done / 1_000_000,
+        p.bytes_total / 1_000_000,
+        left.as_secs()
+    )
 }
 
 fn exit_of(document: &Document, incomplete_exit: bool) -> Exit {
@@ -111,4 +135,27 @@ fn fingerprint_key(global: &Global, args: &ScanArgs) -> Result<NamedKey, Failure
     };
     let name = casemate_detect::fingerprint(&Key::new(bytes), "key-name", "fingerprint-key").0;
     Ok(NamedKey { bytes, name })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use casemate_sweep::Progress;
+
+    use super::progress_line;
+
+    #[test]
+    fn a_line_of_progress_says_how_long_it_takes_yet() {
+        let p = Progress {
+            files_done: 3,
+            files_total: 9,
+            bytes_done: 25_000_000,
+            bytes_total: 100_000_000,
+            ..Progress::default()
+        };
+        let expected = "scanning: 3 of 9 files, 25 of 100 MB (25 %), about 42 s left";
+        assert_eq!(progress_line(&p, Duration::from_secs(42)), expected);
+        assert!(progress_line(&Progress::default(), Duration::ZERO).contains("(0 %)"));
+    }
 }

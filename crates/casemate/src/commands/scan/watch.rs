@@ -2,15 +2,15 @@
 //!
 //! Folders are read anew in each round: that works on network file systems, where notices of the kernel do not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use casemate_artifact::FileReport;
 use casemate_report::printable;
+use casemate_sweep::FoundFile;
 
-use super::models::{exit_of, scan_all, unreadable};
-use super::walk::files_under;
+use super::models::{exit_of, files, scan_all, unreadable};
 use crate::cli::{Global, ScanArgs};
 use crate::exit::Exit;
 use crate::failure::{Done, Failure};
@@ -78,17 +78,18 @@ pub(super) fn run(global: &Global, args: &ScanArgs) -> Done {
     let mut exit = Exit::Ok;
     loop {
         // A folder that is not there yet is no reason to stop, but it is said once.
-        let (files, unread) = match files_under(&args.paths) {
+        let (found, unread) = match files(&args.paths) {
             Ok(found) => found,
             Err(failure) if seen.rounds == 0 => return Err(failure),
             Err(_) => (Vec::new(), Vec::new()),
         };
-        let stamped = files.into_iter().filter_map(|f| Stamp::of(&f).map(|s| (f, s))).collect();
+        let stamped = found.iter().filter_map(|f| Stamp::of(&f.path).map(|s| (f.path.clone(), s))).collect();
         let first = seen.rounds == 0;
-        let due = seen.round(stamped);
+        let due: HashSet<PathBuf> = seen.round(stamped).into_iter().collect();
+        let due: Vec<FoundFile> = found.into_iter().filter(|f| due.contains(&f.path)).collect();
         let mut reports = scan_all(&due);
         if first {
-            reports.extend(unread.iter().map(|(path, why)| unreadable(path, why)));
+            reports.extend(unread.iter().map(|item| unreadable(&item.path, &item.reason)));
         }
         for report in &reports {
             tell(global.format, report);
