@@ -11,6 +11,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("finding", &[]),
     ("detect", &["finding"]),
     ("classify", &["finding", "detect"]),
+    ("ner", &["finding", "detect"]),
     ("artifact", &["finding"]),
     ("dataset", &["finding"]),
     ("report", &["finding"]),
@@ -22,12 +23,12 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("triage", &["finding", "playbook"]),
     ("playbook", &["finding"]),
     ("respond", &["finding", "triage", "playbook", "store"]),
-    ("console", &["finding", "store", "playbook"]),
+    ("console", &["finding", "detect", "ner", "store", "playbook"]),
     ("demo", &[]),
 ];
 
 /// Crates that do no I/O: none of [`RUNTIMES`] may be among their dependencies, direct or not.
-const PURE: &[&str] = &["finding", "detect", "classify", "artifact", "dataset", "report", "wire", "triage", "playbook"];
+const PURE: &[&str] = &["finding", "detect", "classify", "ner", "artifact", "dataset", "report", "wire", "triage", "playbook"];
 
 const RUNTIMES: &[&str] = &["tokio", "axum", "sqlx", "hyper", "reqwest"];
 
