@@ -228,8 +228,7 @@ impl<'s, 'a> Machine<'s, 'a> {
             {
                 self.pos += 1;
                 self.opcodes += 1;
-                let i = self.memo.count;
-                self.memo.set(i, v);
+                self.memo.append(v);
             }
         };
         self.report_uncalled();
@@ -474,6 +473,7 @@ impl<'s, 'a> Machine<'s, 'a> {
         }
     }
 
+    #[inline]
     fn weigh(&self, v: Value) -> (u64, u32) {
         self.arena.get(v).map_or((1, 0), |n| (n.weight, n.depth))
     }
@@ -484,7 +484,7 @@ impl<'s, 'a> Machine<'s, 'a> {
         let (mut weight, mut depth) = (1u64, 1u32);
         for i in from..self.stack.len() {
             let v = self.stack[i];
-            let (w, d) = if v.tag() == Tag::Node { self.weigh(v) } else { (1, 0) };
+            let (w, d) = if v.is_node() { self.weigh(v) } else { (1, 0) };
             weight = weight.saturating_add(w);
             depth = depth.max(d.saturating_add(1));
         }

@@ -85,6 +85,13 @@ impl Value {
         Self(((tag as u64) << 56) | (payload & PAYLOAD))
     }
 
+    /// True for a composite; cheaper than asking for the tag.
+    #[inline]
+    pub(crate) const fn is_node(self) -> bool {
+        self.0 >> 56 == Tag::Node as u64
+    }
+
+    #[inline]
     pub(crate) fn tag(self) -> Tag {
         TAGS.get((self.0 >> 56) as usize).copied().unwrap_or(Tag::Opaque)
     }
@@ -228,8 +235,9 @@ impl Arena {
         Value::of(Tag::Node, self.made - 1)
     }
 
+    #[inline]
     fn slot(&self, v: Value) -> Option<Result<usize, usize>> {
-        if v.tag() != Tag::Node {
+        if !v.is_node() {
             return None;
         }
         let id = v.payload();
@@ -239,6 +247,7 @@ impl Arena {
         (id < self.made && self.made - id <= RING as u64).then(|| Err((id - self.max as u64) as usize % RING))
     }
 
+    #[inline]
     pub(crate) fn get(&self, v: Value) -> Option<&Node> {
         match self.slot(v)? {
             Ok(i) => self.fixed.get(i),
@@ -293,6 +302,20 @@ impl Memo {
         } else {
             self.count += 1;
             self.forgot = true;
+        }
+    }
+
+    /// `MEMOIZE`: sets the entry whose number is how many there are.
+    #[inline]
+    pub(crate) fn append(&mut self, v: Value) {
+        let i = usize::try_from(self.count).unwrap_or(usize::MAX);
+        // Where numbers were given out in order, that entry is free and its chunk is there.
+        match self.chunks.get_mut(i / CHUNK).map(|c| &mut c[i % CHUNK]) {
+            Some(slot) if *slot == UNSET => {
+                *slot = v;
+                self.count += 1;
+            }
+            _ => self.set(self.count, v),
         }
     }
 

@@ -208,8 +208,7 @@ impl Machine<'_, '_> {
             }
             0x94 => {
                 let v = self.top()?;
-                let i = self.memo.count;
-                self.memo.set(i, v);
+                self.memo.append(v);
             }
             b'q' => {
                 let [i] = self.fixed::<1>()?;
@@ -474,6 +473,7 @@ impl Machine<'_, '_> {
         }
     }
 
+    #[inline]
     fn append_marked(&mut self, what: &str, at: u64) -> Step<()> {
         let from = self.mark()?;
         let target = self.below(from)?;
@@ -485,8 +485,8 @@ impl Machine<'_, '_> {
     /// Moves all values from `from` on into `target`.
     fn absorb(&mut self, target: Value, from: usize, at: u64) {
         let (mut weight, mut depth) = (0u64, 0u32);
-        for i in from..self.stack.len() {
-            let (w, d) = self.weigh(self.stack[i]);
+        for v in self.stack.get(from..).unwrap_or_default() {
+            let (w, d) = if v.is_node() { self.weigh(*v) } else { (1, 0) };
             weight = weight.saturating_add(w);
             depth = depth.max(d);
         }
@@ -495,7 +495,7 @@ impl Machine<'_, '_> {
             && matches!(n.kind, Kind::List | Kind::Dict | Kind::Set)
         {
             let room = CHILDREN_MAX.saturating_sub(n.head.len());
-            n.head.extend(self.stack[from..].iter().take(room));
+            n.head.extend_from_slice(&self.stack[from..from + room.min(count)]);
             n.count += count as u64;
             n.weight = n.weight.saturating_add(weight);
             n.depth = n.depth.max(depth.saturating_add(1));
@@ -532,10 +532,14 @@ impl Machine<'_, '_> {
         if key.tag() != Tag::Str {
             return false;
         }
-        let (at, len, _) = key.inline_parts();
-        if !(7..=40).contains(&len)
-            || self.window.exact(at, 3).is_none_or(|b| !b.contains(&b'_') && !b.contains(&b'\\'))
-        {
+        let (at, len, form) = key.inline_parts();
+        if !(7..=40).contains(&len) {
+            return false;
+        }
+        // Escapes can spell an underscore in the forms that have them; the others begin with two.
+        let plain = matches!(form, StrForm::Utf8 | StrForm::Binary);
+        let begins = |b: &[u8]| if plain { b.starts_with(b"__") } else { b.contains(&b'_') || b.contains(&b'\\') };
+        if !self.window.exact(at, 3).is_some_and(begins) {
             return false;
         }
         self.text_of(key, 64).is_some_and(|t| {
