@@ -3,5 +3,6 @@
 mod commands;
 mod demonstration;
 mod kill;
+mod models;
 mod process;
 mod stub;
