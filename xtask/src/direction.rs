@@ -28,7 +28,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that do no I/O: none of [`RUNTIMES`] may be among their dependencies, direct or not.
-const PURE: &[&str] = &["finding", "detect", "classify", "ner", "artifact", "dataset", "report", "wire", "triage", "playbook"];
+const PURE: &[&str] =
+    &["finding", "detect", "classify", "ner", "artifact", "dataset", "report", "wire", "triage", "playbook"];
 
 const RUNTIMES: &[&str] = &["tokio", "axum", "sqlx", "hyper", "reqwest"];
 

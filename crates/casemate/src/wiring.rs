@@ -11,12 +11,14 @@ use casemate_finding::{Secret, SecretReader, SecretSource, UnixMs};
 use casemate_gateway::config::TierConfig;
 use casemate_gateway::key::RANDOM_BYTES;
 use casemate_gateway::{Gateway, NewKey, ResolvedSecrets, RunningGateway, issue_key};
+use casemate_ner::CachedModel;
 use casemate_respond::{Respond, RunningRespond};
 use casemate_store::Store;
 use casemate_store::clock::Clock;
 
 use crate::config::{Config, SecretFiles, random};
 use crate::failure::Failure;
+use crate::models;
 use crate::playbooks;
 
 /// Where the key digests' pepper is among the secrets.
@@ -109,9 +111,18 @@ impl<'a> Wiring<'a> {
             key_issuer: Some(Arc::new(Issuer { pepper })),
             tiers: tiers.into(),
             playbooks: playbooks::sources(&playbooks::library(self.config.respond.playbooks.as_deref())?).into(),
+            names: self.names()?,
             version: env!("CARGO_PKG_VERSION"),
             ..Extras::default()
         })
+    }
+}
+
+impl Wiring<'_> {
+    /// The model of names, if it was pulled.
+    fn names(&self) -> Result<Option<Arc<CachedModel>>, Failure> {
+        let folder = models::folder_in(self.config);
+        if folder.is_dir() { models::load(&folder).map(|model| Some(Arc::new(model))) } else { Ok(None) }
     }
 }
 

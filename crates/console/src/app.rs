@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use casemate_finding::{Secret, UnixMs};
+use casemate_ner::CachedModel;
 use casemate_store::Store;
 use casemate_store::clock::Clock;
 use casemate_store::model::{ApiKey, AuditEntry, TenantId};
@@ -81,6 +82,8 @@ pub struct Extras {
     pub tiers: Arc<[TierLimits]>,
     /// Playbooks of the configuration.
     pub playbooks: Arc<[PlaybookSource]>,
+    /// The model of names and places; without it the analyzer has the rules only.
+    pub names: Option<Arc<CachedModel>>,
     /// Where random bytes come from.
     pub entropy: Entropy,
     /// The program's version, for the foot of the page.
@@ -93,6 +96,7 @@ impl Default for Extras {
             key_issuer: None,
             tiers: Arc::from([]),
             playbooks: Arc::from([]),
+            names: None,
             entropy: Entropy::system(),
             version: env!("CARGO_PKG_VERSION"),
         }

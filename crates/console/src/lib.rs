@@ -20,6 +20,7 @@ mod headers;
 pub mod limits;
 mod pages;
 mod people;
+mod presidio;
 mod problem;
 mod routes;
 mod server;

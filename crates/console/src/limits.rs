@@ -38,3 +38,17 @@ pub const CONTAINMENT_MINUTES_MAX: u32 = 7 * 24 * 60;
 pub const COMPONENT_SILENT_MS: i64 = 60_000;
 /// Components that were last heard longer ago than this are forgotten, in milliseconds.
 pub const COMPONENT_FORGOTTEN_MS: i64 = 24 * 3_600_000;
+/// Largest body that the Presidio routes take, in bytes: a text at its limit, escaped, with its results.
+pub const PRESIDIO_BODY_BYTES_MAX: usize = 4 << 20;
+/// Longest text, or all texts of one request together, that they analyze or anonymise, in bytes.
+pub const PRESIDIO_TEXT_BYTES_MAX: usize = 1 << 20;
+/// Most texts of one request.
+pub const PRESIDIO_TEXTS_MAX: usize = 1_000;
+/// Most results of an analyzer in one request.
+pub const PRESIDIO_RESULTS_MAX: usize = 10_000;
+/// Most patterns and words of the recognizers, or entries of the allow-list, that come with a request.
+pub const PRESIDIO_PATTERNS_MAX: usize = 200;
+/// Longest of them, in bytes.
+pub const PRESIDIO_PATTERN_BYTES_MAX: usize = 1_000;
+/// Most memory of one compiled pattern, in bytes.
+pub const PRESIDIO_REGEX_BYTES_MAX: usize = 1 << 18;

@@ -42,6 +42,7 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(pages::healthz))
         .route("/assets/{file}", get(assets::serve))
         .nest("/api/v1", api::router())
+        .merge(api::presidio_router())
         .fallback(pages::not_found)
         .with_state(app)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

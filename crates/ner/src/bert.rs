@@ -14,8 +14,13 @@ const EPSILON: f32 = 1e-12;
 
 /// The network.
 pub(crate) struct Bert {
-    pub(crate) gemm: GemmExecutor,
     pub(crate) weights: Weights,
+}
+
+/// One pass. The kernel is chosen anew (it may not go from thread to thread): a look at the processor's features, and
+/// always the one that the weights were laid out for.
+struct Pass {
+    gemm: GemmExecutor,
 }
 
 /// Room that the layers share.
@@ -60,14 +65,17 @@ impl Bert {
         }
         normalise(&mut x, &self.weights.norm);
         let mut room = Room::new(n);
+        let pass = Pass { gemm: GemmExecutor::new() };
         for block in &self.weights.blocks {
-            self.block(block, &mut x, n, &mut room)?;
+            pass.block(block, &mut x, n, &mut room)?;
         }
         let mut flat = vec![0.0; n * LABELS];
-        self.linear(&self.weights.classifier, &x, [n, WIDTH], &mut flat)?;
+        pass.linear(&self.weights.classifier, &x, [n, WIDTH], &mut flat)?;
         Ok(flat.as_chunks::<LABELS>().0.to_vec())
     }
+}
 
+impl Pass {
     fn linear(&self, layer: &Linear, x: &[f32], shape: [usize; 2], out: &mut [f32]) -> Result<(), GemmError> {
         let options = GemmOptions { bias: Some(BiasVector::Row(&layer.bias)), ..GemmOptions::default() };
         let x = GemmInputA::Unpacked(NdTensorView::from_data(shape, x));

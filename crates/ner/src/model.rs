@@ -119,7 +119,7 @@ impl Model {
             .thread_name(|n| format!("ner-{n}"))
             .build()
             .map_err(|e| LoadError::Threads { why: e.to_string() })?;
-        Ok(Self { bert: Bert { gemm, weights }, tokenizer, pool })
+        Ok(Self { bert: Bert { weights }, tokenizer, pool })
     }
 
     /// Names and places of a text. What is beyond a limit is missing: [`Model::scan`] says so.

@@ -6,12 +6,14 @@ use std::path::Path;
 use casemate_classify::{Channel, Classifier};
 use casemate_detect::{Engine, Kinds, OperatingPoint, ScanOptions};
 use casemate_finding::Span;
+use casemate_ner::{CachedModel, Gate, Limits, merge};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::cli::{ChannelArg, DetectArgs, Kind};
+use crate::cli::{ChannelArg, DetectArgs, Global, Kind, NerArg};
 use crate::exit::Exit;
 use crate::failure::{Done, Failure};
+use crate::models;
 
 /// A longer line is *not scanned*, and said to be.
 const LINE_BYTES_MAX: u64 = 16 << 20;
@@ -23,7 +25,7 @@ struct Row {
     text: String,
 }
 
-pub(super) fn run(args: &DetectArgs) -> Done {
+pub(super) fn run(global: &Global, args: &DetectArgs) -> Done {
     let input: Box<dyn Read> = if args.file == Path::new("-") {
         Box::new(std::io::stdin().lock())
     } else {
@@ -33,7 +35,7 @@ pub(super) fn run(args: &DetectArgs) -> Done {
                 .map_err(|e| Failure::usage("cannot read the input", e.to_string()).at(shown))?,
         )
     };
-    let detector = Detector::new(args)?;
+    let detector = Detector::new(global, args)?;
     let mut input = BufReader::with_capacity(1 << 18, input);
     let mut out = BufWriter::with_capacity(1 << 18, std::io::stdout().lock());
     let (mut line, mut number) = (Vec::new(), 0_u64);
@@ -86,6 +88,9 @@ fn not_scanned(line: u64, why: &str) -> Value {
 
 struct Detector {
     options: Option<ScanOptions>,
+    names: Option<CachedModel>,
+    /// True if personal data is looked for, so that every line says whether names were.
+    says_ner: bool,
     injection: bool,
     toxicity: bool,
     channel: Channel,
@@ -93,7 +98,7 @@ struct Detector {
 }
 
 impl Detector {
-    fn new(args: &DetectArgs) -> Result<Self, Failure> {
+    fn new(global: &Global, args: &DetectArgs) -> Result<Self, Failure> {
         let wants = |kind| args.kinds.contains(&kind);
         if wants(Kind::Models) {
             return Err(Failure::usage("cannot detect models in text", "`models` is a kind of `casemate scan`"));
@@ -112,7 +117,10 @@ impl Detector {
             }
             options.min_score = least;
         }
+        let pii = wants(Kind::Pii);
         Ok(Self {
+            names: if pii { names(global, args.ner)? } else { None },
+            says_ner: pii,
             min_score: args.min_score.unwrap_or(0.0),
             options: (kinds != Kinds::NONE).then_some(options),
             injection: wants(Kind::Injection),
@@ -128,9 +136,17 @@ impl Detector {
 
     fn answer(&self, row: &Row) -> Value {
         let (mut found, mut scores, mut decisions) = (Vec::new(), Map::new(), Map::new());
-        let mut complete = true;
+        let mut not_scanned = None;
         if let Some(options) = &self.options {
-            for m in Engine::builtin().scan(&row.text, options) {
+            let mut matches = Engine::builtin().scan(&row.text, options);
+            if let Some(model) = &self.names {
+                let names = model.scan(&row.text, Gate::Signs, &Limits::default());
+                if !names.is_complete(&row.text) {
+                    not_scanned = Some("names: part of the text lies beyond the model's limits");
+                }
+                matches = merge(&row.text, matches, &names.entities, options.min_score);
+            }
+            for m in matches {
                 found.push((m.span, m.kind.as_str(), m.label().to_owned(), m.rule_id().to_owned(), m.score));
             }
         }
@@ -147,7 +163,9 @@ impl Detector {
                 scores.insert("toxicity".into(), score(seen.toxicity));
                 decisions.insert("toxicity".into(), seen.toxicity_decision.as_str().into());
             }
-            complete &= seen.complete;
+            if !seen.complete {
+                not_scanned = Some("part of the text lies beyond the classifier's limits");
+            }
         }
         found.sort_by_key(|(span, ..)| *span);
         let spans: Vec<Span> = found.iter().map(|(span, ..)| *span).collect();
@@ -162,11 +180,27 @@ impl Detector {
         if !decisions.is_empty() {
             answer["decisions"] = decisions.into();
         }
-        if !complete {
-            answer["not_scanned"] = "part of the text lies beyond the classifier's limits".into();
+        if self.says_ner {
+            answer["ner"] = if self.names.is_some() { "on" } else { "off" }.into();
+        }
+        if let Some(why) = not_scanned {
+            answer["not_scanned"] = why.into();
         }
         answer
     }
+}
+
+/// The model of names, if it is wanted and, unless it has to be, if it is there. One that is there and cannot be used is
+/// an error either way: it was pulled to be used.
+fn names(global: &Global, wanted: NerArg) -> Result<Option<CachedModel>, Failure> {
+    if wanted == NerArg::Off {
+        return Ok(None);
+    }
+    let folder = models::folder(global)?;
+    if wanted == NerArg::Auto && !folder.is_dir() {
+        return Ok(None);
+    }
+    models::load(&folder).map(Some)
 }
 
 /// A score as it is printed: four digits are all that it means.

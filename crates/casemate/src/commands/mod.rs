@@ -10,6 +10,7 @@ mod doctor;
 mod gate;
 mod init;
 mod key;
+mod models;
 mod playbook;
 mod post;
 mod rules;
@@ -38,8 +39,9 @@ pub(crate) fn run(cli: Cli) -> Done {
         Command::Console => post::run(&global, post::Post::Console),
         Command::Gate(command) => gate::run(&global, command),
         Command::Scan(args) => scan::run(&global, &args),
-        Command::Detect(args) => detect::run(&args),
+        Command::Detect(args) => detect::run(&global, &args),
         Command::Rules(command) => rules::run(&global, command),
+        Command::Models(command) => models::run(&global, &command),
         Command::Key(command) => key::run(&global, command),
         Command::Token(command) => token::run(&global, &command),
         Command::Playbook(command) => playbook::run(&global, command),

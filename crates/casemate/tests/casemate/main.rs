@@ -4,6 +4,7 @@ mod commands;
 mod demonstration;
 mod kill;
 mod kill_play;
+mod models;
 mod process;
 mod scan_models;
 mod stub;

@@ -6,12 +6,15 @@ mod openapi;
 mod schema;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::routing::{MethodRouter, get, post};
 use casemate_store::model::Role;
 use serde_json::Value;
 
 use crate::app::App;
+use crate::limits::PRESIDIO_BODY_BYTES_MAX;
+use crate::presidio::handlers as presidio;
 use crate::problem::{ApiProblem, Problem};
 
 pub use openapi::document as openapi;
@@ -113,22 +116,49 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         role Some(Role::Viewer), query &[], body None, 200 schema::playbooks, handlers::playbooks),
     op!(get "/audit" "listAudit" "The newest entries of the audit log"
         role Some(Role::Viewer), query &[LIMIT], body None, 200 schema::audit, handlers::audit),
+    op!(post "/analyze" "analyze" "What is personal in a text, as Presidio's analyzer answers; also at the root"
+        role Some(Role::Viewer), query &[], body Some(schema::analyze), 200 schema::analyzed, presidio::analyze),
+    op!(post "/anonymize" "anonymize" "A text without what an analyzer recognised in it, as Presidio's anonymizer answers; also at the root"
+        role Some(Role::Viewer), query &[], body Some(schema::anonymize), 200 schema::anonymized, presidio::anonymize),
+    op!(get "/supportedentities" "supportedEntities" "Labels that /analyze can give; also at the root"
+        role Some(Role::Viewer), query &[("language", "chooses nothing: the rules are of all languages")], body None,
+        200 schema::texts, presidio::supported_entities),
+    op!(get "/recognizers" "recognizers" "Ids of the rules behind /analyze; also at the root"
+        role Some(Role::Viewer), query &[("language", "chooses nothing: the rules are of all languages")], body None,
+        200 schema::texts, presidio::recognizers),
+    op!(get "/anonymizers" "anonymizers" "Operators that /anonymize takes; also at the root"
+        role Some(Role::Viewer), query &[], body None, 200 schema::texts, presidio::anonymizers),
+    op!(get "/health" "health" "Answers when analyzer and anonymizer do; also at the root"
+        role None, query &[], body None, 200 schema::text, presidio::health),
     op!(get "/openapi.json" "getOpenApi" "This document"
         role None, query &[], body None, 200 schema::any, handlers::openapi),
 ];
 
+/// The operations that Presidio has at the root of its services.
+const PRESIDIO: &[&str] = &["/analyze", "/anonymize", "/supportedentities", "/recognizers", "/anonymizers", "/health"];
+
+/// These operations, for the root: what calls Presidio need not learn a path.
+pub fn presidio_router() -> Router<App> {
+    let ops = OPERATIONS.iter().filter(|op| PRESIDIO.contains(&op.path));
+    let router = ops.fold(Router::new(), |router, op| router.route(op.path, (op.serve)()));
+    router.layer(DefaultBodyLimit::max(PRESIDIO_BODY_BYTES_MAX))
+}
+
 /// The API's routes.
 pub fn router() -> Router<App> {
     let mut router = Router::new();
-    for op in OPERATIONS {
+    for op in OPERATIONS.iter().filter(|op| !PRESIDIO.contains(&op.path)) {
         router = router.route(op.path, (op.serve)());
     }
-    router.fallback(async || ApiProblem(Problem::not_found("operation"))).method_not_allowed_fallback(async || {
-        ApiProblem(Problem::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method_not_allowed",
-            "This path does not take that method.",
-            "See /api/v1/openapi.json for what it takes.",
-        ))
-    })
+    router
+        .merge(presidio_router())
+        .fallback(async || ApiProblem(Problem::not_found("operation")))
+        .method_not_allowed_fallback(async || {
+            ApiProblem(Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "This path does not take that method.",
+                "See /api/v1/openapi.json for what it takes.",
+            ))
+        })
 }

@@ -18,7 +18,8 @@ fn object(members: Value) -> Value {
     json!({"type": "object", "required": required, "properties": members})
 }
 
-fn text() -> Value {
+/// A string.
+pub fn text() -> Value {
     json!({"type": "string"})
 }
 
@@ -38,7 +39,8 @@ fn one_of(words: &[&str]) -> Value {
     json!({"type": "string", "enum": words})
 }
 
-fn texts() -> Value {
+/// Strings.
+pub fn texts() -> Value {
     json!({"type": "array", "items": text()})
 }
 
@@ -287,4 +289,65 @@ pub fn new_containment() -> Value {
             "reason": words(TEXT_CHARS_MAX),
         }),
     )
+}
+
+/// Body of `analyze`.
+pub fn analyze() -> Value {
+    let recognizer = json!({
+        "type": "object", "required": ["supported_entity"],
+        "properties": {
+            "name": text(), "supported_language": text(), "supported_entity": text(), "deny_list": texts(),
+            "deny_list_score": {"type": "number"}, "context": texts(), "patterns": {"type": "array", "items": object(json!({
+                "name": text(), "regex": text(), "score": {"type": "number", "minimum": 0, "maximum": 1},
+            }))},
+        },
+    });
+    json!({
+        "type": "object", "required": ["text", "language"],
+        "properties": {
+            "text": {"anyOf": [text(), texts()]}, "language": text(), "entities": texts(), "correlation_id": text(),
+            "score_threshold": {"type": "number", "minimum": 0, "maximum": 1}, "return_decision_process": {"type": "boolean"},
+            "ad_hoc_recognizers": {"type": "array", "items": recognizer}, "context": texts(), "allow_list": texts(),
+            "allow_list_match": one_of(&["exact", "regex"]), "regex_flags": int(),
+        },
+    })
+}
+
+/// Answer of `analyze`: results, or for several texts results for each.
+pub fn analyzed() -> Value {
+    let result = object(json!({
+        "start": int(), "end": int(), "entity_type": text(), "score": {"type": "number"},
+        "analysis_explanation": {"type": ["object", "null"]},
+    }));
+    let results = json!({"type": "array", "items": result});
+    json!({"anyOf": [results, {"type": "array", "items": results}]})
+}
+
+/// Body of `anonymize`.
+pub fn anonymize() -> Value {
+    let operator = json!({
+        "type": "object", "required": ["type"],
+        "properties": {
+            "type": one_of(&["replace", "redact", "mask", "hash", "encrypt", "keep"]), "new_value": text(),
+            "masking_char": text(), "chars_to_mask": int(), "from_end": {"type": "boolean"},
+            "hash_type": one_of(&["sha256", "sha512"]), "salt": text(), "key": text(),
+        },
+    });
+    json!({
+        "type": "object", "required": ["analyzer_results"],
+        "properties": {
+            "text": text(), "anonymizers": {"type": "object", "additionalProperties": operator},
+            "analyzer_results": {"type": "array", "items": object(json!({
+                "start": int(), "end": int(), "entity_type": text(), "score": {"type": "number"},
+            }))},
+        },
+    })
+}
+
+/// Answer of `anonymize`.
+pub fn anonymized() -> Value {
+    object(json!({"text": text(), "items": {"type": "array", "items": object(json!({
+        "start": int(), "end": int(), "entity_type": text(), "text": text(), "operator": text(),
+        "score": {"type": "number"},
+    }))}}))
 }

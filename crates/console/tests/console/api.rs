@@ -38,6 +38,12 @@ async fn every_operation_answers_as_the_document_says() {
         "createContainment" => {
             json!({"kind": "range", "value": "192.0.2.9", "effect": "limit", "requests_per_min": 5, "minutes": 5, "reason": "r"})
         }
+        "analyze" => json!({"text": "write to anna@firma.de", "language": "en"}),
+        "anonymize" => json!({
+            "text": "write to anna@firma.de",
+            "anonymizers": {"DEFAULT": {"type": "replace", "new_value": "ANON"}},
+            "analyzer_results": [{"start": 9, "end": 22, "score": 0.9, "entity_type": "EMAIL_ADDRESS"}],
+        }),
         _ => Value::Null,
     };
     for (path, operations) in doc["paths"].as_object().expect("paths") {

@@ -9,4 +9,5 @@ mod browser;
 mod cases;
 mod door;
 mod hostile;
+mod presidio;
 mod tls;

@@ -87,6 +87,15 @@ fn a_folder_without_the_files_or_with_others_is_refused() {
     assert!(matches!(&refused, Err(LoadError::Digest { path: p, .. }) if *p == path), "{refused:?}");
 }
 
+/// Many threads ask one model.
+#[test]
+fn a_model_goes_between_threads() {
+    fn shared<T: Send + Sync + 'static>() -> usize {
+        size_of::<T>()
+    }
+    assert!(shared::<Model>() > 0 && shared::<casemate_ner::CachedModel>() > 0);
+}
+
 #[test]
 fn the_attribution_names_author_licence_and_source() {
     let words = ["National Design Studio", "CC BY 4.0", "https://", package::WHEEL, package::WHEEL_SHA256];
