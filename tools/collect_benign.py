@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Collects harmless technical prose for training from wheels under MIT, Apache-2.0 or CC-BY licences, as JSON lines.
 
-    pip download --no-deps --only-binary :all: -d DIR transformers botocore … (the list is in models/injection.md)
+    pip download --no-deps --only-binary :all: -d DIR transformers botocore … (the list is tools/benign_packages.txt)
     python3 tools/collect_benign.py DIR OUT.jsonl
 
-npm packages (`npm pack NAME`, the list is there too) are read from the same folder. Pieces of code, configuration and data
+npm packages (`npm pack NAME`, the list is the same) are read from the same folder. Pieces of code, configuration and data
 become kind `code`; doc strings, read-me files and Markdown become kind `docs`; translated messages and voice-assistant sentences become kind
 `multilingual`. The text is used to train and is never committed."""
 import ast

@@ -6,8 +6,8 @@ use casemate_finding::Span;
 use serde::Serialize;
 
 use crate::model::{
-    DIMENSIONS, Embedding, Features, InjectionModel, ModelError, Parts, TextModel, TokenBins, normalise, sigmoid,
-    stack_features,
+    DIMENSIONS, Embedding, Features, InjectionModel, ModelError, Parts, TextModel, TokenBins, builtin_embedding,
+    normalise, sigmoid, stack_features,
 };
 use crate::rules::{self, Match};
 use crate::text::{Signs, fold, words};
@@ -29,7 +29,6 @@ const RAISE_LOGIT: f32 = 5.0;
 const TAGS_MIN: u32 = 8;
 const SELECTORS_MIN: u32 = 4;
 
-static EMBEDDING: &[u8] = include_bytes!("../../../models/embedding.bin");
 static INJECTION: &[u8] = include_bytes!("../../../models/injection.bin");
 static TOXICITY: &[u8] = include_bytes!("../../../models/toxicity.bin");
 
@@ -84,9 +83,24 @@ impl Default for AssessLimits {
 #[derive(Debug)]
 pub struct Classifier {
     limits: AssessLimits,
-    embedding: Embedding,
+    embedding: Table,
     injection: InjectionModel,
     toxicity: TextModel,
+}
+
+#[derive(Debug)]
+enum Table {
+    Builtin(&'static Embedding),
+    Own(Box<Embedding>),
+}
+
+impl Table {
+    const fn get(&self) -> &Embedding {
+        match self {
+            Self::Builtin(table) => table,
+            Self::Own(table) => table,
+        }
+    }
 }
 
 impl Classifier {
@@ -94,10 +108,10 @@ impl Classifier {
     pub fn builtin() -> &'static Self {
         static BUILTIN: OnceLock<Classifier> = OnceLock::new();
         BUILTIN.get_or_init(|| {
-            let embedding = Embedding::parse_static(EMBEDDING).expect("the embedded table is checked by a test");
-            let injection = InjectionModel::parse(INJECTION, &embedding).expect("as is the injection model");
-            let toxicity = TextModel::parse(TOXICITY, &embedding).expect("and the toxicity model");
-            Self { limits: AssessLimits::default(), embedding, injection, toxicity }
+            let embedding = builtin_embedding();
+            let injection = InjectionModel::parse(INJECTION, embedding).expect("the model is checked by a test");
+            let toxicity = TextModel::parse(TOXICITY, embedding).expect("and the toxicity model");
+            Self { limits: AssessLimits::default(), embedding: Table::Builtin(embedding), injection, toxicity }
         })
     }
 
@@ -114,12 +128,12 @@ impl Classifier {
         let embedding = Embedding::parse(embedding)?;
         let injection = InjectionModel::parse(injection, &embedding)?;
         let toxicity = TextModel::parse(toxicity, &embedding)?;
-        Ok(Self { limits, embedding, injection, toxicity })
+        Ok(Self { limits, embedding: Table::Own(Box::new(embedding)), injection, toxicity })
     }
 
     /// The embedding table, for neighbours and campaigns.
     pub const fn embedding(&self) -> &Embedding {
-        &self.embedding
+        self.embedding.get()
     }
 
     /// Thresholds of the injection score on `channel`.
@@ -153,8 +167,12 @@ impl Classifier {
             let features = Features::of(view);
             let written = view.depth == 0 && is_in_clear(read);
             let mut bins = if written { TokenBins::of_written(read.len()) } else { TokenBins::of_folded(view) };
-            let parts = self.injection.parts(&self.embedding, view, &features, &mut bins);
-            let (suffix, at) = self.injection.suffix_logit(if written { read } else { view.text.text() }, &bins);
+            let parts = self.injection.parts(self.embedding(), view, &features, &mut bins);
+            let (suffix, at) = if view.reading.is_guess() {
+                (InjectionModel::LOGIT_MIN, 0)
+            } else {
+                self.injection.suffix_logit(if written { read } else { view.text.text() }, &bins)
+            };
             let believed = rules::believed(&found);
             let numbers = stack_features(&parts, suffix, believed, view.words.len());
             let score = sigmoid(self.injection.stack(channel).logit(&numbers) + raise(believed));
@@ -195,7 +213,7 @@ impl Classifier {
         let folded = fold(read);
         let mut found = Vec::new();
         words(folded.text.text(), &mut found);
-        self.embedding.embed(folded.text.text(), &found)
+        self.embedding().embed(folded.text.text(), &found)
     }
 
     /// A model's finding points at the window that speaks most for it.
@@ -232,7 +250,7 @@ fn suffix_finding(view: &View, written: bool, at: usize, score: f32) -> ClassFin
 }
 
 /// The first `max` bytes of `text`, cut between characters.
-fn cut(text: &str, max: usize) -> &str {
+pub(crate) fn cut(text: &str, max: usize) -> &str {
     let mut end = text.len().min(max);
     while !text.is_char_boundary(end) {
         end -= 1;

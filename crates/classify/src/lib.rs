@@ -5,7 +5,9 @@
 
 pub mod canary;
 mod channel;
+mod check;
 mod classifier;
+pub mod external;
 pub mod feedback;
 pub mod model;
 pub mod rules;
@@ -17,4 +19,5 @@ pub mod views;
 
 pub use canary::{CanaryError, CanaryForm, CanaryHit, CanarySet, CanaryStream};
 pub use channel::{Channel, Decision, Thresholds};
+pub use check::{CheckScore, CustomCheck};
 pub use classifier::{AssessLimits, Assessment, ClassFinding, Classifier};

@@ -5,10 +5,11 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Container, ContainerWriter, DIMENSIONS, Dense, Embedding, Features, Hashed, ModelError, SUFFIX_FEATURES, Surprisal,
-    TokenBins,
+    Adjacency, Container, ContainerWriter, DIMENSIONS, Dense, Embedding, Features, Hashed, ModelError, SUFFIX_FEATURES,
+    Surprisal, TokenBins,
 };
-use crate::views::View;
+use crate::text::fold;
+use crate::views::{View, ViewLimits, views};
 use crate::{Channel, Thresholds};
 
 /// Numbers that the last step weighs.
@@ -74,13 +75,18 @@ pub struct InjectionModel {
     pub window_dense: Dense,
     /// Surprise of characters.
     pub surprisal: Surprisal,
-    /// Windows of surprise to a logit.
+    /// Which token follows which.
+    pub adjacency: Adjacency,
+    /// Windows of surprise and of odd pairs to a logit.
     pub suffix: Dense,
     /// Last step for chat, and for documents, tool results and output.
     pub stacks: [Stack; 2],
 }
 
 impl InjectionModel {
+    /// The lowest suffix logit: of a text too short to hold one, or read by a guess.
+    pub const LOGIT_MIN: f32 = -LOGIT_MAX;
+
     /// Reads a model made for `embedding`.
     ///
     /// # Errors
@@ -97,6 +103,7 @@ impl InjectionModel {
             window_hashed: hashed("WHSH", "WHED")?,
             window_dense: dense(DIMENSIONS, "WDNS")?,
             surprisal: Surprisal::parse(file.section("SURP")?)?,
+            adjacency: Adjacency::parse(file.section("ADJC")?, &file.floats("ADJH")?, embedding.tokens())?,
             suffix: dense(SUFFIX_FEATURES, "SUFX")?,
             stacks: [dense(STACK_FEATURES, "STKC")?, dense(STACK_FEATURES, "STKD")?],
         })
@@ -113,6 +120,8 @@ impl InjectionModel {
             .floats("WHED", &self.window_hashed.head())
             .floats("WDNS", self.window_dense.numbers())
             .section("SURP", self.surprisal.bytes().to_vec())
+            .section("ADJC", self.adjacency.bytes())
+            .floats("ADJH", &self.adjacency.head())
             .floats("SUFX", self.suffix.numbers())
             .floats("STKC", self.stacks[0].numbers())
             .floats("STKD", self.stacks[1].numbers())
@@ -144,7 +153,7 @@ impl InjectionModel {
         let (mut previous, mut previous_start) = ([0.0; DIMENSIONS], None);
         parts.window_logit = -LOGIT_MAX;
         for block in features.blocks() {
-            let sum = sum_words(embedding, view, block.start..block.end, &mut tokens, bins);
+            let sum = self.sum_words(embedding, view, block.start..block.end, &mut tokens, bins);
             parts.sum.iter_mut().zip(sum).for_each(|(all, one)| *all += one);
             self.see_window(features, block.start, block.end, sum, &mut parts);
             if let Some(start) = previous_start {
@@ -167,6 +176,24 @@ impl InjectionModel {
         if logit > parts.window_logit {
             (parts.window_logit, parts.window_words) = (logit, (start, end));
         }
+    }
+
+    fn sum_words(
+        &self,
+        embedding: &Embedding,
+        view: &View,
+        words: Range<usize>,
+        tokens: &mut Vec<u32>,
+        bins: &mut TokenBins,
+    ) -> [f32; DIMENSIONS] {
+        let mut sum = [0.0; DIMENSIONS];
+        for w in view.words.get(words).unwrap_or_default() {
+            tokens.clear();
+            embedding.tokens_of(w.of(view.text.text()), tokens);
+            tokens.iter().for_each(|&t| embedding.add(t, &mut sum));
+            bins.add(view, *w, tokens, &self.adjacency);
+        }
+        sum
     }
 }
 
@@ -216,23 +243,6 @@ pub fn stack_features(parts: &Parts, suffix: f32, rules: f32, words: usize) -> [
         at_least(0.65),
         at_least(0.8),
     ]
-}
-
-fn sum_words(
-    embedding: &Embedding,
-    view: &View,
-    words: Range<usize>,
-    tokens: &mut Vec<u32>,
-    bins: &mut TokenBins,
-) -> [f32; DIMENSIONS] {
-    let mut sum = [0.0; DIMENSIONS];
-    for w in view.words.get(words).unwrap_or_default() {
-        tokens.clear();
-        embedding.tokens_of(w.of(view.text.text()), tokens);
-        tokens.iter().for_each(|&t| embedding.add(t, &mut sum));
-        bins.add(view, *w, tokens);
-    }
-    sum
 }
 
 fn metadata(file: &Container<'_>, embedding: &Embedding) -> Result<Metadata, ModelError> {
@@ -287,6 +297,13 @@ impl TextModel {
             .floats("TDNS", self.dense.numbers())
             .floats("MIXT", &self.mix)
             .finish()
+    }
+
+    /// The logit of a text as it is read in clear.
+    pub fn logit_of(&self, text: &str, embedding: &Embedding) -> f32 {
+        let limits = ViewLimits { depth_max: 0, ..ViewLimits::default() };
+        let plain = views(text, &mut fold(text), &limits).views.swap_remove(0);
+        self.logit(&Features::of(&plain), &embedding.embed(plain.text.text(), &plain.words))
     }
 
     /// The logit of a text by its features and the unit vector of its embedding.

@@ -2,6 +2,7 @@
 //! token, weighted by how rare the token is.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use super::{Container, ModelError};
 use crate::text::Word;
@@ -12,6 +13,14 @@ pub const DIMENSIONS: usize = 256;
 const WORD_BYTES_MAX: usize = 64;
 const UNKNOWN: u32 = 0;
 const EMPTY: u32 = u32::MAX;
+
+static BUILTIN: &[u8] = include_bytes!("../../../../models/embedding.bin");
+
+/// The table that ships inside the program.
+pub fn builtin_embedding() -> &'static Embedding {
+    static TABLE: OnceLock<Embedding> = OnceLock::new();
+    TABLE.get_or_init(|| Embedding::parse_static(BUILTIN).expect("the embedded table is checked by a test"))
+}
 
 /// A vocabulary and its vectors.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! Model files and what is computed with them. Inference is plain arithmetic over bytes: no threads, no allocation that
 //! grows with anything but the text.
 
+mod adjacency;
 mod bundle;
 mod container;
 mod dense;
@@ -9,12 +10,13 @@ mod features;
 mod hashed;
 mod surprisal;
 
+pub use adjacency::{Adjacency, RANK as ADJACENCY_RANK};
 pub use bundle::{
     Calibration, InjectionModel, Metadata, Parts, STACK_FEATURES, SourceResult, Stack, TextModel, stack_features,
 };
 pub use container::{Container, ContainerWriter, ModelError};
 pub use dense::Dense;
-pub use embedding::{DIMENSIONS, Embedding, cosine, normalise};
+pub use embedding::{DIMENSIONS, Embedding, builtin_embedding, cosine, normalise};
 pub use features::{Block, Features, TABLE_BITS_MAX};
 pub use hashed::Hashed;
 pub use surprisal::{SUFFIX_FEATURES, Surprisal, TokenBins, suffix_windows};

@@ -3,14 +3,14 @@
 
 use casemate_finding::Span;
 
-use super::ModelError;
+use super::{Adjacency, ModelError};
 use crate::text::Word;
 use crate::views::View;
 
 /// Kinds of characters: a–z, capitals, digits, space, line feed, 31 marks, everything else.
 pub(crate) const SYMBOLS: usize = 62;
 /// Numbers that describe one window.
-pub const SUFFIX_FEATURES: usize = 12;
+pub const SUFFIX_FEATURES: usize = 15;
 const WINDOW_BYTES: usize = 64;
 const STEP_BYTES: usize = 32;
 /// Windows of one text that are looked at; evenly spread if there are more.
@@ -112,14 +112,22 @@ const SYMBOL: [u8; 256] = {
 /// `STEP_BYTES` bytes.
 #[derive(Clone, Debug, Default)]
 pub struct TokenBins {
-    bins: Vec<[f32; 4]>,
+    bins: Vec<[f32; BIN]>,
     folded: bool,
+    previous: Option<u32>,
 }
+
+/// Numbers gathered in one bin: rarity, tokens, words, common tokens, pairs, their logits, those that nobody would write.
+const BIN: usize = 7;
+/// A pair below this logit is one that nobody would write.
+const ODD_PAIR: f32 = -1.0;
+/// No pair counts for more than this.
+const PAIR_MAX: f32 = 4.0;
 
 impl TokenBins {
     /// Bins for a text of `bytes` as it was written.
     pub fn of_written(bytes: usize) -> Self {
-        Self { bins: vec![[0.0; 4]; bytes / STEP_BYTES + 1], folded: false }
+        Self { bins: vec![[0.0; BIN]; bytes / STEP_BYTES + 1], folded: false, previous: None }
     }
 
     /// Bins for a view, by places in its folded text: for decoded views, and where what was written is in disguise.
@@ -128,7 +136,7 @@ impl TokenBins {
     }
 
     /// Counts a word of `view` by its tokens: their ids follow their frequency.
-    pub fn add(&mut self, view: &View, word: Word, tokens: &[u32]) {
+    pub fn add(&mut self, view: &View, word: Word, tokens: &[u32], adjacency: &Adjacency) {
         let start = word.start as usize;
         let at = if self.folded { start } else { view.text.origin(Span::new(start, start + 1)).start };
         let Some(bin) = self.bins.get_mut(at / STEP_BYTES) else { return };
@@ -136,18 +144,35 @@ impl TokenBins {
         bin[1] += tokens.len() as f32;
         bin[2] += 1.0;
         bin[3] += tokens.iter().filter(|&&t| t < COMMON_TOKENS).count() as f32;
+        for &token in tokens {
+            if let Some(left) = self.previous.replace(token) {
+                let logit = adjacency.logit(left, token).clamp(-PAIR_MAX, PAIR_MAX);
+                bin[4] += 1.0;
+                bin[5] += logit;
+                bin[6] += f32::from(u8::from(logit < ODD_PAIR));
+            }
+        }
     }
 
-    /// Mean rarity of the tokens, tokens a word, share of common tokens, and words, in a window.
-    fn describe(&self, start: usize, end: usize) -> [f32; 4] {
+    /// Of a window: mean rarity of the tokens, tokens a word, share of common tokens, words, mean logit of the pairs, share of
+    /// odd pairs, and their number.
+    fn describe(&self, start: usize, end: usize) -> [f32; BIN] {
         let first = start / STEP_BYTES;
         let last = end.div_ceil(STEP_BYTES).min(self.bins.len()).max(first);
-        let mut sum = [0.0; 4];
+        let mut sum = [0.0; BIN];
         for bin in self.bins.get(first..last).unwrap_or_default() {
             sum.iter_mut().zip(bin).for_each(|(s, b)| *s += b);
         }
-        let [rare, tokens, words, common] = sum;
-        [rare / tokens.max(1.0), tokens / words.max(1.0) / 2.0, common / tokens.max(1.0), words / 12.0]
+        let [rare, tokens, words, common, pairs, logits, odd] = sum;
+        [
+            rare / tokens.max(1.0),
+            tokens / words.max(1.0) / 2.0,
+            common / tokens.max(1.0),
+            words / 12.0,
+            logits / pairs.max(1.0) / 2.0,
+            odd / pairs.max(1.0) * 2.0,
+            odd / 8.0,
+        ]
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::wilson;
+use crate::Channel;
 use crate::model::Metadata;
 
 /// Results on held-out sources as a Markdown table, with Wilson intervals.
@@ -17,6 +18,19 @@ pub fn injection_results(metadata: &Metadata) -> String {
         let (b, bl, bh) = share(r.blocked);
         // Writing to a string cannot fail.
         let _ = writeln!(out, "| {} | {} | {f:.3} | {fl:.3}–{fh:.3} | {b:.3} | {bl:.3}–{bh:.3} |", r.source, r.rows);
+    }
+    out
+}
+
+/// What a card says of a model beside its results: id, thresholds, seed, digests.
+pub fn summary(metadata: &Metadata, sha256: &str, bytes: usize) -> String {
+    let mut out = format!("`{}`: {bytes} bytes, SHA-256 `{sha256}`\n", metadata.id);
+    let _ = writeln!(out, "Embedding `{}`, seed {}", metadata.embedding, metadata.seed);
+    for (channel, t) in Channel::ALL.iter().zip(metadata.calibration.thresholds) {
+        let _ = writeln!(out, "Thresholds, {}: flag {:.4}, block {:.4}", channel.as_str(), t.flag, t.block);
+    }
+    for (name, digest) in &metadata.data {
+        let _ = writeln!(out, "Data `{name}`: SHA-256 `{digest}`");
     }
     out
 }

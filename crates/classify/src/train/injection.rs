@@ -3,10 +3,10 @@
 
 use super::fit::{self, DenseSettings, Full, Sparse, SparseSettings};
 use super::prepare::{Prepared, prepare};
-use super::{Rng, Row, TrainError, check_classes, synthetic, threshold_at};
+use super::{Rng, Row, TrainError, check_classes, made, suffix, threshold_at};
 use crate::model::{
-    Calibration, DIMENSIONS, Dense, Embedding, Hashed, InjectionModel, Metadata, Parts, STACK_FEATURES,
-    SUFFIX_FEATURES, SYMBOLS, SourceResult, Surprisal, TokenBins, sigmoid, stack_features, suffix_windows, symbol,
+    Calibration, DIMENSIONS, Dense, Embedding, Hashed, InjectionModel, Metadata, Parts, STACK_FEATURES, SourceResult,
+    TokenBins, sigmoid, stack_features,
 };
 use crate::{Channel, Thresholds};
 
@@ -22,15 +22,10 @@ pub struct InjectionData {
 const FOLDS: usize = 5;
 /// Rows of one source and class count together at most as this many.
 const SOURCE_MASS: f32 = 2500.0;
-const HARMLESS_ROWS: usize = 6000;
-const PLANTED_ROWS: usize = 5000;
-const SUFFIX_ROWS: usize = 1500;
-const DOCUMENTS: usize = 2500;
 const TEXT: SparseSettings = SparseSettings { bits: 19, epochs: 5, rate: 0.15, decay: 0.02 };
 const WINDOW: SparseSettings = SparseSettings { bits: 18, epochs: 5, rate: 0.15, decay: 0.02 };
 const TEXT_DENSE: DenseSettings = DenseSettings { hidden: 32, epochs: 6, rate: 2e-3, decay: 1e-2 };
 const WINDOW_DENSE: DenseSettings = DenseSettings { hidden: 24, epochs: 4, rate: 2e-3, decay: 1e-2 };
-const SUFFIX: DenseSettings = DenseSettings { hidden: 16, epochs: 5, rate: 5e-3, decay: 1e-4 };
 
 /// Trains the injection model.
 ///
@@ -43,21 +38,22 @@ pub fn injection(
     tell: &mut dyn FnMut(&str),
 ) -> Result<InjectionModel, TrainError> {
     let mut rng = Rng::new(seed);
-    let rows: Vec<Row> = data.rows.into_iter().filter(may_ship).map(strip_template).collect();
+    let rows: Vec<Row> = data.rows.into_iter().filter(Row::may_ship).map(strip_template).collect();
     check_classes(&rows)?;
-    let made = make(&rows, embedding, &mut rng);
+    let made = made::rows(&rows, &mut rng);
     tell(&format!("{} rows, {} made", rows.len(), made.texts.len()));
-    let texts: Vec<Prepared> = rows.iter().chain(&made.texts).map(|r| prepare(r, fold_of(r), embedding)).collect();
-    let documents: Vec<Prepared> = made.documents.iter().map(|r| prepare(r, fold_of(r), embedding)).collect();
-    let suffixed: Vec<Prepared> = made.suffixed.iter().map(|r| prepare(r, fold_of(r), embedding)).collect();
+    let ready = |rows: &[Row]| -> Vec<Prepared> { rows.iter().map(|r| prepare(r, fold_of(r), embedding)).collect() };
+    let mut texts = ready(&rows);
+    texts.extend(ready(&made.texts));
+    let documents = ready(&made.documents);
     tell("rows prepared");
 
-    let surprisal = learn_surprisal(&texts);
-    let suffix = learn_suffix(&surprisal, &texts, embedding, &mut rng)?;
-    tell("surprisal learned");
+    let suffix = suffix::learn(&texts, embedding, seed, &mut rng)?;
+    let suffixed = ready(&made::suffixed(&rows, embedding, &suffix.sampler, &mut rng));
+    tell("suffixes learned");
     let mut model = InjectionModel {
         metadata: Metadata {
-            id: "casemate-injection-1".into(),
+            id: "casemate-injection-2".into(),
             embedding: embedding.id().into(),
             seed,
             data: data.digests,
@@ -68,8 +64,9 @@ pub fn injection(
         text_dense: fit::linear(&[], DIMENSIONS, &[])?,
         window_hashed: Hashed::quantise(&[0.0], 0.0),
         window_dense: fit::linear(&[], DIMENSIONS, &[])?,
-        surprisal,
-        suffix,
+        surprisal: suffix.surprisal,
+        adjacency: suffix.adjacency,
+        suffix: suffix.network,
         stacks: [fit::linear(&[], STACK_FEATURES, &[])?, fit::linear(&[], STACK_FEATURES, &[])?],
     };
 
@@ -82,7 +79,7 @@ pub fn injection(
         chat.extend(held(&texts, 0, &model));
         chat.extend(held(&suffixed, 0, &model));
         content.extend(held(&documents, 1, &model));
-        let harmless = texts.iter().filter(|p| p.fold == fold && !p.positive && is_content(&p.source));
+        let harmless = texts.iter().filter(|p| p.fold == fold && !p.positive && made::is_content(&p.source));
         content.extend(harmless.map(|p| score(&model, embedding, p, 1)));
         tell(&format!("fold {} of {FOLDS}", fold + 1));
     }
@@ -90,11 +87,6 @@ pub fn injection(
     model.stacks = [learn_stack(&chat)?, learn_stack(&content)?];
     calibrate(&mut model, &chat, &content);
     Ok(model)
-}
-
-/// Rows that may be learned from for shipping: what forbids it says so in its licence.
-fn may_ship(row: &Row) -> bool {
-    !row.licence.contains("not redistributed") && !row.licence.contains("evaluation only")
 }
 
 /// Wrappers that a collector put around texts are no sign of an attack.
@@ -117,115 +109,6 @@ fn fold_of(row: &Row) -> usize {
         "pyrit-templates" | "giskard" | "clinc150" | "gpteacher-code" | "self-instruct-seeds" => 4,
         _ => row.text.bytes().fold(7_usize, |h, b| h.wrapping_mul(31).wrapping_add(usize::from(b))) % FOLDS,
     }
-}
-
-fn is_content(source: &str) -> bool {
-    source.starts_with("pypi-")
-        || source.starts_with("npm-")
-        || source == "synthetic-indirect"
-        || source.starts_with("gpteacher")
-}
-
-struct Made {
-    texts: Vec<Row>,
-    documents: Vec<Row>,
-    suffixed: Vec<Row>,
-}
-
-fn make(rows: &[Row], embedding: &Embedding, rng: &mut Rng) -> Made {
-    let row = |text: String, positive: bool, source: &str| Row {
-        text,
-        positive,
-        source: source.into(),
-        kind: String::new(),
-        licence: "made".into(),
-    };
-    let goals: Vec<&str> = rows
-        .iter()
-        .filter(|r| {
-            !r.positive && matches!(r.source.as_str(), "self-instruct-seeds" | "gpteacher-code" | "s-labs" | "clinc150")
-        })
-        .map(|r| r.text.lines().next().unwrap_or(""))
-        .filter(|t| (20..120).contains(&t.len()))
-        .collect();
-    let carriers: Vec<&str> = rows
-        .iter()
-        .filter(|r| !r.positive && is_content(&r.source) && r.text.len() > 160)
-        .map(|r| r.text.as_str())
-        .collect();
-    let mut texts: Vec<Row> =
-        (0..HARMLESS_ROWS).map(|_| row(synthetic::harmless(rng), false, "made-harmless")).collect();
-    texts.extend((0..PLANTED_ROWS).map(|_| row(synthetic::planted(&goals, rng), true, "made-planted")));
-    let documents = (0..DOCUMENTS)
-        .filter(|_| !carriers.is_empty())
-        .map(|_| {
-            let carrier = carriers[rng.below(carriers.len())];
-            let breaks: Vec<usize> =
-                carrier.match_indices(['.', '\n']).map(|(i, _)| i + 1).chain([carrier.len()]).collect();
-            let at = breaks[rng.below(breaks.len())];
-            let gap = rng.pick(&[" ", "\n", "\n\n"]);
-            let text = format!("{}{gap}{}{gap}{}", &carrier[..at], synthetic::planted(&goals, rng), &carrier[at..]);
-            row(text, true, "made-documents")
-        })
-        .collect();
-    let suffixed = (0..SUFFIX_ROWS)
-        .filter(|_| !goals.is_empty())
-        .map(|_| {
-            row(format!("{}{}", goals[rng.below(goals.len())], synthetic::suffix(embedding, rng)), true, "made-suffix")
-        })
-        .collect();
-    Made { texts, documents, suffixed }
-}
-
-fn learn_surprisal(texts: &[Prepared]) -> Surprisal {
-    let mut counts = vec![0_u32; Surprisal::ENTRIES];
-    for p in texts.iter().filter(|p| !p.positive) {
-        let (mut a, mut b) = (28_usize, 28_usize);
-        for byte in p.text.bytes().take(1500) {
-            let c = usize::from(symbol(byte));
-            counts[(a * SYMBOLS + b) * SYMBOLS + c] += 1;
-            (a, b) = (b, c);
-        }
-    }
-    Surprisal::from_counts(&counts)
-}
-
-/// Windows of harmless texts against windows of made suffixes.
-fn learn_suffix(
-    surprisal: &Surprisal,
-    texts: &[Prepared],
-    embedding: &Embedding,
-    rng: &mut Rng,
-) -> Result<Dense, TrainError> {
-    let mut windows: Vec<([f32; SUFFIX_FEATURES], bool)> = Vec::new();
-    for p in texts.iter().filter(|p| !p.positive) {
-        suffix_windows(surprisal, &p.text, &bins(p, embedding), |_, f| windows.push((f, false)));
-    }
-    let harmless = windows.len();
-    while windows.len() < harmless + harmless / 4 {
-        let text = synthetic::suffix(embedding, rng);
-        let before = windows.len();
-        let row = Row { text, positive: true, source: String::new(), kind: String::new(), licence: String::new() };
-        let p = prepare(&row, 0, embedding);
-        suffix_windows(surprisal, &p.text, &bins(&p, embedding), |_, f| windows.push((f, true)));
-        if windows.len() == before && embedding.tokens() < 100 {
-            break;
-        }
-    }
-    let rows: Vec<Full<'_>> =
-        windows.iter().map(|(x, positive)| Full { x, positive: *positive, weight: 1.0 }).collect();
-    Ok(fit::dense(&rows, SUFFIX_FEATURES, SUFFIX, 11)?)
-}
-
-fn bins(p: &Prepared, embedding: &Embedding) -> TokenBins {
-    let mut bins = TokenBins::of_written(p.text.len());
-    let mut tokens = Vec::new();
-    for w in &p.view.words {
-        tokens.clear();
-        embedding.tokens_of(w.of(p.view.text.text()), &mut tokens);
-        bins.add(&p.view, *w, &tokens);
-    }
-    bins
 }
 
 /// Fits the four base models to rows outside `fold`.
@@ -282,7 +165,7 @@ fn windows<'a>(texts: &'a [Prepared], fold: Option<usize>, embedding: &Embedding
     for p in texts.iter().filter(|p| fold != Some(p.fold)) {
         let (words, blocks) = (p.view.words.len(), p.features.blocks());
         if p.positive {
-            if (3..=40).contains(&words) && p.source != "synthetic-indirect" {
+            if (3..=40).contains(&words) && !matches!(p.source.as_str(), "synthetic-indirect" | "made-hidden") {
                 add(p, 0, words);
             }
             continue;

@@ -29,6 +29,11 @@ impl Rng {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64 <= p
     }
 
+    /// A number in 0..1.
+    pub const fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
     /// A number in −1..1.
     pub fn signed(&mut self) -> f32 {
         ((self.next() >> 40) as f32 / (1_u64 << 23) as f32) - 1.0

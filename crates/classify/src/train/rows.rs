@@ -34,6 +34,12 @@ pub enum DataError {
         /// [`ROWS_MAX`].
         max: usize,
     },
+    /// A check needs another name.
+    #[error("name {name:?} is not small letters, digits and dashes, a letter first, at most 40 in all")]
+    Name {
+        /// What was given.
+        name: String,
+    },
     /// Too few rows of one class to learn from.
     #[error("{rows} rows are {class}: at least {min} are needed")]
     OneClass {
@@ -44,6 +50,13 @@ pub enum DataError {
         /// [`CLASS_ROWS_MIN`].
         min: usize,
     },
+}
+
+impl Row {
+    /// True if what ships may be learned from it: a licence that forbids it says so.
+    pub fn may_ship(&self) -> bool {
+        !self.licence.contains("not redistributed") && !self.licence.contains("evaluation only")
+    }
 }
 
 /// Most rows of one training.
@@ -65,7 +78,8 @@ struct Line {
     licence: String,
 }
 
-/// Reads rows: `text`, `label` (0, 1, true, false), and `source`, `kind`, `licence` where known. Empty lines are skipped.
+/// Reads rows: `text`, `label` (0, 1, true, false), and `source`, `kind`, `licence` where known. Empty lines, and rows whose
+/// text is white space alone, teach nothing and are left out.
 ///
 /// # Errors
 /// [`DataError`] at the first line that is not a row.
@@ -83,8 +97,11 @@ pub fn parse_rows(jsonl: &str) -> Result<Vec<Row>, DataError> {
             serde_json::Value::Number(n) if n.as_u64() == Some(1) => true,
             other => return Err(fail(format!("label {other} is neither 0 nor 1"))),
         };
-        if line.text.trim().is_empty() || line.text.len() > TEXT_BYTES_MAX {
-            return Err(fail(format!("text has {} bytes, wanted 1 to {TEXT_BYTES_MAX}", line.text.len())));
+        if line.text.len() > TEXT_BYTES_MAX {
+            return Err(fail(format!("text has {} bytes, at most {TEXT_BYTES_MAX} are read", line.text.len())));
+        }
+        if line.text.trim().is_empty() {
+            continue;
         }
         let Line { text, source, kind, licence, .. } = line;
         rows.push(Row { text, positive, source, kind, licence });
@@ -112,14 +129,15 @@ mod tests {
 
     #[test]
     fn rows_and_broken_rows() {
-        let rows = parse_rows("{\"text\":\"a\",\"label\":1}\n\n{\"text\":\"b\",\"label\":false,\"source\":\"s\"}\n");
+        let rows = parse_rows(
+            "{\"text\":\"a\",\"label\":1}\n\n{\"text\":\" \",\"label\":1}\n{\"text\":\"b\",\"label\":false,\"source\":\"s\"}\n",
+        );
         let rows = rows.expect("two rows");
         assert_eq!((rows[0].positive, rows[1].positive, rows[1].source.as_str()), (true, false, "s"));
         for (bad, line) in [
             ("{\"text\":\"a\",\"label\":1}\n{\"text\":\"a\"}", 2),
             ("{\"text\":\"a\",\"label\":2}", 1),
             ("{\"text\":\"a\",\"label\":\"yes\"}", 1),
-            ("{\"text\":\" \",\"label\":1}", 1),
             ("nonsense", 1),
         ] {
             assert!(matches!(parse_rows(bad), Err(DataError::Line { line: l, .. }) if l == line), "{bad}");

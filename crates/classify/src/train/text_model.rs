@@ -19,9 +19,23 @@ pub struct TextData {
     pub bits: u32,
 }
 
+impl TextData {
+    /// The data of the toxicity model that ships.
+    pub fn toxicity(rows: Vec<Row>, digests: Vec<(String, String)>) -> Self {
+        Self { id: "casemate-toxicity-2".into(), rows, digests, bits: 18 }
+    }
+
+    /// The data of a user's own check.
+    pub fn custom(name: &str, rows: Vec<Row>, digests: Vec<(String, String)>) -> Self {
+        Self { id: name.into(), rows, digests, bits: 16 }
+    }
+}
+
 const FOLDS: usize = 5;
-/// Rows of one source and class count together at most as this many.
-const SOURCE_MASS: f32 = 900.0;
+const EVEN_ODDS: f32 = 0.5;
+/// The rows of a source and class count together as their number to this power: a source ten times as large counts about three
+/// times as much.
+const SOURCE_POWER: f32 = 0.5;
 const DENSE: DenseSettings = DenseSettings { hidden: 24, epochs: 8, rate: 2e-3, decay: 1e-2 };
 
 /// Trains a model of whole texts; a fifth of the rows at a time is held out to weigh its two parts and to choose thresholds.
@@ -50,7 +64,9 @@ pub fn text_model(data: TextData, embedding: &Embedding, seed: u64) -> Result<Te
     let mix = [last.logit(&[1.0, 0.0]) - bias, last.logit(&[0.0, 1.0]) - bias, bias];
     let score = |x: &[f32; 2]| sigmoid(mix[0] * x[0] + mix[1] * x[1] + mix[2]);
     let negatives: Vec<f32> = held.iter().filter(|h| !h.1).map(|h| score(&h.0)).collect();
-    let thresholds = Thresholds { flag: threshold_at(&negatives, 0.05), block: threshold_at(&negatives, 0.005) };
+    // A small set is told apart without a doubt, and its highest negative is no bound for what comes: even odds are the least.
+    let flag = threshold_at(&negatives, 0.05).max(EVEN_ODDS);
+    let thresholds = Thresholds { flag, block: threshold_at(&negatives, 0.005).max(flag) };
     let positives: Vec<f32> = held.iter().filter(|h| h.1).map(|h| score(&h.0)).collect();
     let result = |source: &str, of: &[f32]| SourceResult {
         source: source.into(),
@@ -102,16 +118,17 @@ impl Counts {
             }
         }
         let mass = |positive: bool| -> f32 {
-            rows.iter().filter(|c| c.1 == positive).map(|c| c.2.min(SOURCE_MASS)).sum::<f32>().max(1.0)
+            rows.iter().filter(|c| c.1 == positive).map(|c| c.2.powf(SOURCE_POWER)).sum::<f32>().max(1.0)
         };
         let (negative, positive) = (mass(false), mass(true));
-        let half = (negative + positive) / 2.0;
+        // Each class weighs as much as half of all rows.
+        let half = prepared.len() as f32 / 2.0;
         Self { even: [half / negative, half / positive], rows }
     }
 
     fn weight(&self, p: &Prepared) -> f32 {
         let count = self.rows.iter().find(|c| c.0 == p.source && c.1 == p.positive).map_or(1.0, |c| c.2);
-        (SOURCE_MASS / count).min(1.0) * self.even[usize::from(p.positive)].min(4.0)
+        count.powf(SOURCE_POWER - 1.0) * self.even[usize::from(p.positive)]
     }
 }
 

@@ -43,6 +43,11 @@ pub enum Reading {
 }
 
 impl Reading {
+    /// True for readings that no code announces: what they make of prose is gibberish, which must not be held against it.
+    pub const fn is_guess(self) -> bool {
+        matches!(self, Self::Rot13 | Self::Leet | Self::Spaced | Self::Reversed | Self::WordsReversed)
+    }
+
     /// The name that findings carry.
     pub const fn as_str(self) -> &'static str {
         match self {

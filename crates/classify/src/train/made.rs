@@ -1,0 +1,103 @@
+//! The rows that a training of the injection model makes for itself.
+
+use super::adjacency::TokenSampler;
+use super::{Rng, Row, synthetic};
+use crate::model::Embedding;
+
+const HARMLESS_ROWS: usize = 6000;
+const PLANTED_ROWS: usize = 5000;
+const ASK_ROWS: usize = 4000;
+const ASK_HARMLESS_ROWS: usize = 4000;
+const HIDDEN_ROWS: usize = 2500;
+const HIDDEN_HARMLESS_ROWS: usize = 2500;
+const HIDDEN_BARE_ROWS: usize = 2000;
+const CODE_ROWS: usize = 1500;
+const SUFFIX_ROWS: usize = 1500;
+const DOCUMENTS: usize = 2500;
+const HARM_ROWS: usize = 3000;
+
+/// Rows made.
+pub struct Made {
+    /// To learn the base models from, and to weigh them.
+    pub texts: Vec<Row>,
+    /// Documents that carry a planted instruction: to weigh the models of content.
+    pub documents: Vec<Row>,
+}
+
+/// True for sources whose harmless rows may stand for documents and tool results.
+pub fn is_content(source: &str) -> bool {
+    source.starts_with("pypi-")
+        || source.starts_with("npm-")
+        || matches!(source, "synthetic-indirect" | "made-codes")
+        || source.starts_with("gpteacher")
+}
+
+fn row(text: String, positive: bool, source: &str) -> Row {
+    Row { text, positive, source: source.into(), kind: String::new(), licence: "made".into() }
+}
+
+/// Harmless requests of the data, for what planted instructions want and what suffixes are put behind.
+fn goals(rows: &[Row]) -> Vec<&str> {
+    rows.iter()
+        .filter(|r| {
+            !r.positive && matches!(r.source.as_str(), "self-instruct-seeds" | "gpteacher-code" | "s-labs" | "clinc150")
+        })
+        .map(|r| r.text.lines().next().unwrap_or(""))
+        .filter(|t| (20..120).contains(&t.len()))
+        .collect()
+}
+
+/// Makes rows beside `rows`.
+pub fn rows(rows: &[Row], rng: &mut Rng) -> Made {
+    let goals = goals(rows);
+    let carriers: Vec<&str> = rows
+        .iter()
+        .filter(|r| !r.positive && is_content(&r.source) && r.text.len() > 160)
+        .map(|r| r.text.as_str())
+        .collect();
+    let mut texts = Vec::new();
+    texts.extend((0..HARMLESS_ROWS).map(|_| row(synthetic::harmless(rng), false, "made-harmless")));
+    texts.extend((0..PLANTED_ROWS).map(|_| row(synthetic::planted(&goals, rng), true, "made-planted")));
+    texts.extend((0..ASK_ROWS).map(|_| row(synthetic::ask(rng), true, "made-asks")));
+    texts.extend((0..ASK_HARMLESS_ROWS).map(|_| row(synthetic::ask_harmless(rng), false, "made-asks-harmless")));
+    texts.extend((0..HIDDEN_ROWS).map(|_| row(synthetic::carried(true, rng), true, "made-hidden")));
+    texts.extend((0..HIDDEN_BARE_ROWS).map(|_| row(synthetic::hidden(true, rng), true, "made-hidden-bare")));
+    texts.extend((0..HIDDEN_HARMLESS_ROWS).map(|_| row(synthetic::carried(false, rng), false, "made-carriers")));
+    texts.extend((0..CODE_ROWS).map(|_| row(synthetic::code_text(rng), false, "made-codes")));
+    let documents = (0..DOCUMENTS)
+        .filter(|_| !carriers.is_empty())
+        .map(|_| {
+            let carrier = carriers[rng.below(carriers.len())];
+            let breaks: Vec<usize> =
+                carrier.match_indices(['.', '\n']).map(|(i, _)| i + 1).chain([carrier.len()]).collect();
+            let at = breaks[rng.below(breaks.len())];
+            let gap = rng.pick(&[" ", "\n", "\n\n"]);
+            let planted = if rng.chance(0.25) { synthetic::hidden(true, rng) } else { synthetic::planted(&goals, rng) };
+            row(format!("{}{gap}{planted}{gap}{}", &carrier[..at], &carrier[at..]), true, "made-documents")
+        })
+        .collect();
+    Made { texts, documents }
+}
+
+/// Rows for the toxicity model.
+pub fn harm(seed: u64) -> Vec<Row> {
+    let mut rng = Rng::new(seed ^ 0x4a);
+    let of = |positive: bool, name: &str, rng: &mut Rng| -> Vec<Row> {
+        (0..HARM_ROWS).map(|_| row(synthetic::harm(positive, rng), positive, name)).collect()
+    };
+    let mut rows = of(true, "made-harm", &mut rng);
+    rows.extend(of(false, "made-harm-harmless", &mut rng));
+    rows
+}
+
+/// Requests with a made suffix, to weigh the detector of suffixes.
+pub fn suffixed(rows: &[Row], embedding: &Embedding, sampler: &TokenSampler, rng: &mut Rng) -> Vec<Row> {
+    let goals = goals(rows);
+    (0..SUFFIX_ROWS)
+        .filter(|_| !goals.is_empty())
+        .map(|_| {
+            let goal = goals[rng.below(goals.len())];
+            row(format!("{goal} {}", synthetic::suffix(embedding, sampler, rng)), true, "made-suffix")
+        })
+        .collect()
+}
