@@ -108,8 +108,8 @@ fn limits_hold_at_the_limit_and_past_it() {
     assert_eq!(reasons(TableLimits { page_bytes_max: text.len() - 1, ..base }).len(), 1);
     assert!(reasons(TableLimits { columns_max: 2, ..base }).is_empty());
     assert_eq!(reasons(TableLimits { columns_max: 1, ..base }).len(), 1);
-    // A page is charged with its size and a little for its header, a value with its text and one.
-    let first = text.len() as u64 + 64 + 11;
+    // A column and a page are charged with a little, a page with its size, a value with its text and one.
+    let first = 64 + text.len() as u64 + 64 + 11;
     let spent = reasons(TableLimits { unpacked_bytes_min: first, ..base });
     assert!(spent.len() == 1 && spent[0].contains("read up to \"name\""), "{spent:?}");
     let spent = reasons(TableLimits { unpacked_bytes_min: first - 1, ..base });

@@ -60,6 +60,7 @@ fn list<T>(t: &mut Thrift<'_>, read: fn(&mut Thrift<'_>) -> Result<T, Broken>) -
     if length > 0 && kind != Kind::Struct {
         return Err(Broken("a list in the footer is none of structures"));
     }
+    t.charge(length)?;
     (0..length).map(|_| read(t)).collect()
 }
 

@@ -264,6 +264,12 @@ impl<R: Read + Seek> ParquetTable<R> {
                 continue;
             }
             let row = self.rows_before;
+            // Groups without columns cost nothing in the file.
+            let Some(left) = self.left.checked_sub(PAGE_CHARGE) else {
+                self.blame(Fault::Spent, row);
+                return false;
+            };
+            self.left = left;
             let refused = match group.columns.get(self.column) {
                 None => Some((ProblemKind::BrokenPage, "is not in every row group")),
                 Some(c) if c.encrypted => Some((ProblemKind::EncryptedColumn, "is encrypted")),

@@ -8,6 +8,9 @@ use super::Broken;
 /// Nesting of structures that are passed over.
 const DEPTH_MAX: u32 = 16;
 
+/// Structures that one header holds. An empty one is a byte, but takes a hundred in memory.
+const PARTS_MAX: usize = 2 << 20;
+
 /// Type of a field or of the elements of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -43,11 +46,13 @@ impl Kind {
 pub(super) struct Thrift<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Structures that may still be made of what is read.
+    parts_left: usize,
 }
 
 impl<'a> Thrift<'a> {
     pub(super) const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self { bytes, at: 0, parts_left: PARTS_MAX }
     }
 
     /// Bytes read so far.
@@ -129,6 +134,12 @@ impl<'a> Thrift<'a> {
         }
     }
 
+    /// Takes note that `n` structures are made of what is read.
+    pub(super) fn charge(&mut self, n: usize) -> Result<(), Broken> {
+        self.parts_left = self.parts_left.checked_sub(n).ok_or(Broken("a header has more parts than any table"))?;
+        Ok(())
+    }
+
     /// Passes over a value.
     pub(super) fn skip(&mut self, kind: Kind) -> Result<(), Broken> {
         self.skip_at(kind, false, 0)
@@ -183,7 +194,7 @@ impl<'a> Thrift<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Thrift};
+    use super::{Kind, PARTS_MAX, Thrift};
 
     #[test]
     fn fields_lists_and_what_is_passed_over() {
@@ -201,6 +212,12 @@ mod tests {
         }
         assert_eq!(thrift.field(&mut last).unwrap(), None);
         assert_eq!(thrift.read(), bytes.len());
+    }
+
+    #[test]
+    fn parts_at_the_limit_and_past_it() {
+        let mut thrift = Thrift::new(&[]);
+        assert!(thrift.charge(PARTS_MAX).is_ok() && thrift.charge(1).is_err());
     }
 
     #[test]

@@ -72,6 +72,9 @@ pub(crate) fn read(bytes: &[u8], unpacked_max: u64, take: &mut dyn FnMut(Part) -
     if store.spent {
         reasons.push(format!("more than {unpacked_max} bytes come out of the PDF"));
     }
+    if store.tired() {
+        reasons.push("objects are left open so often that not all of them were read".into());
+    }
     if cut {
         reasons.push("a page has more text than is read".into());
     }

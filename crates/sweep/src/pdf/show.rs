@@ -89,6 +89,8 @@ impl<'s, 'a> Page<'s, 'a> {
         let mut lexer = Lexer::content(content);
         let mut operands: Vec<Object> = Vec::new();
         let mut states: Vec<(Rc<Font>, f64, f64, Matrix)> = Vec::new();
+        let mut fonts: HashMap<Vec<u8>, Rc<Font>> = HashMap::new();
+        let objects = resources.get(b"XObject").map(|o| self.store.resolve(o));
         while let Some(token) = lexer.token() {
             match token {
                 Token::Object(object) => {
@@ -115,28 +117,31 @@ impl<'s, 'a> Page<'s, 'a> {
                 }
                 Token::Word(b"Do") => {
                     if let Some(Object::Name(name)) = operands.last() {
-                        self.object(name, resources, depth);
+                        self.object(name, objects.as_ref(), resources, depth);
                     }
                     operands.clear();
                 }
+                Token::Word(b"Tf") => {
+                    if let Some(Object::Name(name)) = operands.first() {
+                        let known = fonts.get(name).map(Rc::clone);
+                        self.font = known.unwrap_or_else(|| self.find_font(name, resources));
+                        fonts.insert(name.clone(), Rc::clone(&self.font));
+                    }
+                    self.size = operands.get(1).and_then(Object::number).unwrap_or(0.0);
+                    operands.clear();
+                }
                 Token::Word(word) => {
-                    self.operator(word, &operands, resources);
+                    self.operator(word, &operands);
                     operands.clear();
                 }
             }
         }
     }
 
-    fn operator(&mut self, word: &[u8], operands: &[Object], resources: &Dictionary) {
+    fn operator(&mut self, word: &[u8], operands: &[Object]) {
         let number = |i: usize| operands.get(i).and_then(Object::number).unwrap_or(0.0);
         match word {
             b"BT" => (self.line, self.at) = (UNIT, UNIT),
-            b"Tf" => {
-                if let Some(Object::Name(name)) = operands.first() {
-                    self.font = self.find_font(name, resources);
-                }
-                self.size = number(1);
-            }
             b"cm" => self.space = product(std::array::from_fn(number), self.space),
             b"TL" => self.leading = number(0),
             b"Td" => self.move_by(number(0), number(1)),
@@ -238,10 +243,8 @@ impl<'s, 'a> Page<'s, 'a> {
     }
 
     /// Shows a form; counts a picture.
-    fn object(&mut self, name: &[u8], resources: &Dictionary, depth: u32) {
-        let Some(Object::Dictionary(objects)) = resources.get(b"XObject").map(|o| self.store.resolve(o)) else {
-            return;
-        };
+    fn object(&mut self, name: &[u8], objects: Option<&Object>, resources: &Dictionary, depth: u32) {
+        let Some(Object::Dictionary(objects)) = objects else { return };
         let Some(reference @ Object::Reference(number)) = objects.get(name) else { return };
         let Some(dictionary) = self.store.stream_dictionary(*number) else { return };
         if dictionary.is(b"Subtype", b"Image") {

@@ -1,6 +1,9 @@
 //! The objects of a document, found by looking for them: a cross-reference table may lie, and a cut file has none.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    cell::Cell,
+    collections::{HashMap, HashSet},
+};
 
 use memchr::memmem;
 
@@ -11,6 +14,9 @@ use super::{
 
 /// Objects of one document.
 const OBJECTS_MAX: usize = 4 << 20;
+/// Bytes that may be read to make objects, for each byte of the file and beside: what is left open reaches to the end.
+const WORK_RATIO_MAX: u64 = 64;
+const WORK_BYTES_MIN: u64 = 64 << 20;
 /// References followed to one value.
 const FOLLOWED_MAX: usize = 32;
 
@@ -34,6 +40,8 @@ pub(super) struct Store<'a> {
     /// Bytes that may still come out.
     pub(super) left: u64,
     pub(super) spent: bool,
+    /// Bytes that may still be read to make objects.
+    work: Cell<u64>,
     /// Streams that are broken, and those with a filter that is not read.
     pub(super) broken: u64,
     pub(super) unknown: u64,
@@ -51,13 +59,14 @@ impl<'a> Store<'a> {
             packed: Vec::new(),
             left,
             spent: false,
+            work: Cell::new(WORK_BYTES_MIN + WORK_RATIO_MAX * bytes.len() as u64),
             broken: 0,
             unknown: 0,
             encrypted: false,
             root: None,
         };
         for at in memmem::find_iter(bytes, b"trailer") {
-            if let Some(Object::Dictionary(trailer)) = Lexer::new(bytes, at + b"trailer".len()).object() {
+            if let Some(Object::Dictionary(trailer)) = store.parse(bytes, at + b"trailer".len()).0 {
                 store.trailer(&trailer);
             }
         }
@@ -70,11 +79,10 @@ impl<'a> Store<'a> {
             let start = at + b"obj".len();
             // Later revisions are appended, so the last one counts.
             store.places.insert(number, Place::File(start));
-            let mut lexer = Lexer::new(bytes, start);
             if !bytes[start..].iter().take(16).any(|b| *b == b'<') {
                 continue;
             }
-            if let Some(Object::Dictionary(d)) = lexer.object() {
+            if let Some(Object::Dictionary(d)) = store.parse(bytes, start).0 {
                 if d.is(b"Type", b"ObjStm") {
                     streams.push(number);
                 } else if d.is(b"Type", b"XRef") {
@@ -88,6 +96,23 @@ impl<'a> Store<'a> {
             }
         }
         store
+    }
+
+    /// The object at `at` and where it ends; nothing once the work that is allowed is done.
+    fn parse(&self, bytes: &[u8], at: usize) -> (Option<Object>, usize) {
+        if self.work.get() == 0 {
+            return (None, at);
+        }
+        let mut lexer = Lexer::new(bytes, at);
+        let object = lexer.object();
+        let read = lexer.at.saturating_sub(at) as u64;
+        self.work.set(self.work.get().saturating_sub(read + 1));
+        (object, lexer.at)
+    }
+
+    /// True when the document made more work than is allowed.
+    pub(super) fn tired(&self) -> bool {
+        self.work.get() == 0
     }
 
     fn trailer(&mut self, trailer: &Dictionary) {
@@ -125,8 +150,8 @@ impl<'a> Store<'a> {
 
     pub(super) fn get(&self, number: u32) -> Object {
         let object = match self.places.get(&number) {
-            Some(Place::File(at)) => Lexer::new(self.bytes, *at).object(),
-            Some(Place::Stream(index, at)) => self.packed.get(*index).and_then(|b| Lexer::new(b, *at).object()),
+            Some(Place::File(at)) => self.parse(self.bytes, *at).0,
+            Some(Place::Stream(index, at)) => self.packed.get(*index).and_then(|b| self.parse(b, *at).0),
             None => None,
         };
         object.unwrap_or(Object::Null)
@@ -151,15 +176,14 @@ impl<'a> Store<'a> {
     /// The dictionary of a stream without its content.
     pub(super) fn stream_dictionary(&self, number: u32) -> Option<Dictionary> {
         let Place::File(at) = *self.places.get(&number)? else { return None };
-        let mut lexer = Lexer::new(self.bytes, at);
-        let Some(Object::Dictionary(dictionary)) = lexer.object() else { return None };
-        (lexer.token() == Some(Token::Word(b"stream"))).then_some(dictionary)
+        let (Some(Object::Dictionary(dictionary)), end) = self.parse(self.bytes, at) else { return None };
+        (Lexer::new(self.bytes, end).token() == Some(Token::Word(b"stream"))).then_some(dictionary)
     }
 
     fn dictionary_and_stream(&mut self, number: u32) -> Option<(Dictionary, Vec<u8>)> {
         let Place::File(at) = *self.places.get(&number)? else { return None };
-        let mut lexer = Lexer::new(self.bytes, at);
-        let Some(Object::Dictionary(dictionary)) = lexer.object() else { return None };
+        let (Some(Object::Dictionary(dictionary)), end) = self.parse(self.bytes, at) else { return None };
+        let mut lexer = Lexer::new(self.bytes, end);
         if lexer.token() != Some(Token::Word(b"stream")) {
             return None;
         }
@@ -170,13 +194,19 @@ impl<'a> Store<'a> {
             _ => 0,
         };
         let rest = self.bytes.get(lexer.at + skip..)?;
-        let length = dictionary.get(b"Length").map(|l| self.resolve(l)).and_then(|l| l.index());
-        let said = length.filter(|n| {
+        let told = dictionary.get(b"Length").map(|l| self.resolve(l)).and_then(|l| l.index());
+        let said = told.filter(|n| {
             rest.get(*n..).is_some_and(|after| after[..after.len().min(24)].windows(9).any(|w| w == b"endstream"))
         });
         let end = said.or_else(|| memmem::find(rest, b"endstream"));
         self.broken += u64::from(end.is_none());
-        match unpack(&dictionary, &rest[..end.unwrap_or(rest.len())], &mut self.left) {
+        // A stream without an end reaches to that of the file, each time one is looked at.
+        let length = end.unwrap_or(rest.len());
+        self.work.set(self.work.get().saturating_sub(length as u64));
+        if self.tired() {
+            return None;
+        }
+        match unpack(&dictionary, &rest[..length], &mut self.left) {
             Unpacked::Content(bytes, whole) => {
                 self.broken += u64::from(!whole && end.is_some());
                 Some((dictionary, bytes))
@@ -229,5 +259,20 @@ mod tests {
         let circle = Store::open(b"1 0 obj 2 0 R endobj 2 0 obj 1 0 R endobj", 9);
         assert_eq!(circle.resolve(&Object::Reference(1)), Object::Null);
         assert!(Store::open(b"trailer << /Encrypt 5 0 R >>", 9).encrypted);
+    }
+
+    #[test]
+    fn objects_that_are_left_open_are_read_within_a_limit() {
+        // Each of a hundred thousand strings reaches to the end of the file.
+        let file = "1 0 obj (".bytes().cycle().take(900_000).collect::<Vec<u8>>();
+        let numbered: Vec<u8> = (0..60_000).flat_map(|n| format!("{n} 0 obj (").into_bytes()).collect();
+        for bytes in [file, numbered] {
+            let store = Store::open(&bytes, 9);
+            for n in store.numbers() {
+                store.get(n);
+            }
+            assert!(store.numbers().len() < 1_000 || store.tired());
+        }
+        assert!(!Store::open(b"1 0 obj 5 endobj", 9).tired());
     }
 }
