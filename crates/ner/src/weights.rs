@@ -128,8 +128,8 @@ impl Builder<'_> {
         let bias_name = format!("{at}.bias");
         let nodes = &self.graph.nodes;
         let sum = nodes.iter().find(|n| n.op == "Add" && n.inputs.iter().any(|i| *i == bias_name));
-        let product = sum
-            .and_then(|sum| nodes.iter().find(|n| n.op == "MatMulNBits" && sum.inputs.iter().any(|i| *i == n.output)));
+        let product =
+            sum.and_then(|sum| nodes.iter().find(|n| n.op == "MatMulNBits" && sum.inputs.contains(&n.output)));
         let Some([_, quantised, scales]) = product.map(|n| n.inputs.as_slice()) else {
             return shape_error(&bias_name, "is not added to a product of a quantised weight without zero points");
         };
