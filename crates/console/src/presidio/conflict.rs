@@ -11,7 +11,7 @@ pub(super) fn resolve(text: &[char], mut results: Vec<Recognised>) -> Vec<Recogn
     results.sort_by_key(|r| (r.start, r.end));
     let mut out = over_spaces(text, without_contained(merged(results)));
     // Stable: of two with one start, the longer comes first.
-    out.sort_by(|a, b| (b.start, b.end).cmp(&(a.start, a.end)));
+    out.sort_by_key(|r| std::cmp::Reverse((r.start, r.end)));
     out
 }
 
