@@ -50,6 +50,9 @@ pub(crate) enum Command {
     /// Optional models, which are not part of the program
     #[command(subcommand)]
     Models(ModelsCommand),
+    /// Train, calibrate and evaluate classifiers
+    #[command(subcommand)]
+    Train(TrainCommand),
     /// API keys of the gateway
     #[command(subcommand)]
     Key(KeyCommand),
@@ -263,6 +266,108 @@ pub(crate) enum RulesCommand {
         /// Text to try it on
         text: Option<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrainCommand {
+    /// The injection model that ships
+    Injection(TrainInjectionArgs),
+    /// The toxicity model that ships
+    Toxicity(TrainToxicityArgs),
+    /// A check of your own from labelled rows
+    Classifier(TrainClassifierArgs),
+    /// Thresholds from harmless rows of your own traffic
+    Calibrate(TrainCalibrateArgs),
+    /// Flagged and blocked rows by source, with intervals
+    Eval(TrainEvalArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainInjectionArgs {
+    /// JSON lines (`text`, `label`, `source`, `licence`), plain or gzip, or folders of them
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub(crate) data: Vec<PathBuf>,
+    /// Folder to write to
+    #[arg(long, value_name = "DIR", default_value = "models")]
+    pub(crate) out: PathBuf,
+    /// Seed; the one of the shipped model when left out
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainToxicityArgs {
+    /// Toxicity rows: JSON lines, plain or gzip, or folders of them
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub(crate) data: Vec<PathBuf>,
+    /// Injection data, of which harmless rows are drawn
+    #[arg(long, num_args = 1.., value_name = "PATH")]
+    pub(crate) harmless: Vec<PathBuf>,
+    /// Folder to write to
+    #[arg(long, value_name = "DIR", default_value = "models")]
+    pub(crate) out: PathBuf,
+    /// Seed; the one of the shipped model when left out
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainClassifierArgs {
+    /// Labelled rows: JSON lines (`text`, `label` 0 or 1), plain or gzip
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub(crate) data: Vec<PathBuf>,
+    /// Name of the check: small letters, digits and dashes
+    #[arg(long)]
+    pub(crate) name: String,
+    /// Folder to write to
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) out: PathBuf,
+    /// Seed
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TrainedKind {
+    /// The injection model
+    Injection,
+    /// Toxicity, or a check of your own
+    Text,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainCalibrateArgs {
+    /// Rows of your own traffic; those labelled 0 are used
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub(crate) data: Vec<PathBuf>,
+    /// The model file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+    /// What it is
+    #[arg(long, value_enum, default_value = "injection")]
+    pub(crate) kind: TrainedKind,
+    /// Channel whose thresholds are chosen
+    #[arg(long, value_enum, default_value = "chat")]
+    pub(crate) channel: ChannelArg,
+    /// File to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainEvalArgs {
+    /// Labelled rows
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub(crate) data: Vec<PathBuf>,
+    /// A model of --kind text; that of this program when left out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// What is evaluated
+    #[arg(long, value_enum, default_value = "injection")]
+    pub(crate) kind: TrainedKind,
+    /// Channel
+    #[arg(long, value_enum, default_value = "chat")]
+    pub(crate) channel: ChannelArg,
 }
 
 #[derive(Debug, Subcommand)]

@@ -16,6 +16,7 @@ mod post;
 mod rules;
 mod scan;
 mod token;
+mod train;
 mod up;
 
 use std::path::PathBuf;
@@ -42,6 +43,7 @@ pub(crate) fn run(cli: Cli) -> Done {
         Command::Detect(args) => detect::run(&global, &args),
         Command::Rules(command) => rules::run(&global, command),
         Command::Models(command) => models::run(&global, &command),
+        Command::Train(command) => train::run(&global, command),
         Command::Key(command) => key::run(&global, command),
         Command::Token(command) => token::run(&global, &command),
         Command::Playbook(command) => playbook::run(&global, command),
