@@ -128,7 +128,7 @@ fn find(page: &str, base: &Url) -> Option<Url> {
     });
     links
         .filter_map(|link| base.join(&link.replace("&amp;", "&")).ok())
-        .find(|url| url.path_segments().and_then(Iterator::last) == Some(package::WHEEL))
+        .find(|url| url.path_segments().and_then(|mut parts| parts.next_back()) == Some(package::WHEEL))
 }
 
 #[cfg(test)]

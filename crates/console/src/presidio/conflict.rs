@@ -21,7 +21,7 @@ fn merged(results: Vec<Recognised>) -> Vec<Recognised> {
     for (at, result) in results.into_iter().enumerate() {
         let of_type = by_type.entry(result.entity_type.clone()).or_default();
         match of_type.last_mut() {
-            Some((place, current)) if result.start < current.end && current.start < result.end => {
+            Some((place, current)) if result.end.min(current.end) > result.start.max(current.start) => {
                 current.end = current.end.max(result.end);
                 current.score = current.score.max(result.score);
                 *place = at;
@@ -88,6 +88,7 @@ mod tests {
         let one = |kind: &str| vec![(0, 9, kind.to_owned())];
         assert_eq!(resolved(text, &[(0, 4, "P", 0.5), (5, 9, "P", 0.5)]), one("P"), "only spaces between");
         assert_eq!(resolved(text, &[(0, 7, "P", 0.5), (5, 9, "P", 0.9)]), one("P"), "one type, overlapping");
+        assert_eq!(resolved(text, &[(0, 9, "P", 0.5), (3, 3, "P", 1.0)]), one("P"), "an empty one overlaps nothing");
         assert_eq!(resolved(text, &[(0, 9, "P", 0.5), (5, 9, "L", 0.9)]), one("P"), "contained, whatever its score");
         assert_eq!(resolved(text, &[(0, 9, "P", 0.5), (0, 9, "L", 0.9)]), one("L"), "one place: the higher score");
         assert_eq!(resolved(text, &[(0, 9, "P", 0.5), (0, 9, "L", 0.5)]), one("L"), "on a tie the last");
