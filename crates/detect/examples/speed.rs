@@ -32,8 +32,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let parsed = cpu() - start;
     let engine = Engine::new(&set)?;
     println!("start-up {:?} ({parsed:?} of it to read {} rules)", cpu() - start, engine.rules().len());
-    for path in std::env::args().skip(1) {
+    let once = std::env::args().nth(1).is_some_and(|a| a == "--once");
+    for path in std::env::args().skip(1 + usize::from(once)) {
+        if once {
+            // One scan and no more: for instruction counts.
+            let text = std::fs::read(&path)?;
+            println!("{}", engine.scan(&String::from_utf8_lossy(&text), &ScanOptions::default()).len());
+            continue;
+        }
         rate(&path, &String::from_utf8_lossy(&std::fs::read(&path)?));
+    }
+    if once {
+        return Ok(());
     }
     prompt();
     let million = 1 << 20;

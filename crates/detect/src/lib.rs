@@ -32,7 +32,7 @@ mod secret;
 mod stream;
 mod validate;
 
-pub use anonymise::{Anonymiser, Operator, Operators, Vault, VaultError, restore};
+pub use anonymise::{Anonymiser, FormatPreserving, Operator, Operators, PreserveError, Vault, VaultError, restore};
 pub use fingerprint::{Key, fingerprint, mask};
 pub use kind::{Kind, Kinds};
 pub use matched::Match;

@@ -8,6 +8,8 @@ pub const CONTEXT_AFTER: usize = 40;
 pub const RUN_MAX: usize = 128;
 /// Longest gap between a name and the value assigned to it.
 pub const ASSIGN_GAP_MAX: usize = 112;
+/// What a rule `requires` is looked for this far before a candidate; after it, up to [`LOOK_AHEAD`].
+pub const REQUIRED_BEFORE: usize = 512;
 /// Longest match; what a rule's tail adds is not counted.
 pub const MATCH_MAX: usize = 3_072;
 /// Longest anchor, keyword or context word of a rule.

@@ -4,6 +4,7 @@ mod email;
 mod iban;
 mod net;
 mod phone;
+mod phone_plan;
 mod phrase;
 mod url;
 

@@ -1,141 +1,12 @@
-//! Telephone numbers, by the plans of E.164 countries: number of digits and first digits of the national number, as the
-//! national plans publish them (ITU-T E.164 and its national annexes). Not every range of every operator: enough to tell
-//! a number from a telephone number.
+//! Telephone numbers: how they are written, and what the plan of their country (ITU-T E.164) says of them.
 
 use casemate_finding::Span;
 
+use super::phone_plan;
 use crate::{
     bytes::{DIGIT, WORD},
     limits::LOOK_AHEAD,
 };
-
-/// Calling code, fewest and most national digits, first digits of national numbers (empty: any but 0).
-const PLANS: &[(&str, usize, usize, &str)] = &[
-    ("7", 10, 10, "34789"),
-    ("20", 8, 10, ""),
-    ("27", 9, 9, "12345678"),
-    ("30", 10, 10, "26789"),
-    ("31", 9, 9, "123456789"),
-    ("32", 8, 9, ""),
-    ("33", 9, 9, "12345679"),
-    ("34", 9, 9, "6789"),
-    ("36", 8, 9, ""),
-    ("39", 6, 11, "0138"),
-    ("40", 9, 9, "2378"),
-    ("41", 9, 9, "234567"),
-    ("43", 7, 13, ""),
-    ("44", 9, 10, "123578"),
-    ("45", 8, 8, "23456789"),
-    ("46", 7, 10, ""),
-    ("47", 8, 8, "23456789"),
-    ("48", 9, 9, ""),
-    ("49", 6, 13, ""),
-    ("51", 8, 9, ""),
-    ("52", 10, 10, ""),
-    ("53", 8, 8, ""),
-    ("54", 10, 11, ""),
-    ("55", 10, 11, ""),
-    ("56", 9, 9, ""),
-    ("57", 10, 10, "3568"),
-    ("58", 10, 10, "24"),
-    ("60", 8, 10, ""),
-    ("61", 9, 9, "23478"),
-    ("62", 8, 12, ""),
-    ("63", 9, 10, ""),
-    ("64", 8, 10, ""),
-    ("65", 8, 8, "3689"),
-    ("66", 8, 9, ""),
-    ("81", 9, 10, ""),
-    ("82", 8, 10, ""),
-    ("84", 9, 10, ""),
-    ("86", 10, 11, ""),
-    ("90", 10, 10, "2345"),
-    ("91", 10, 10, "6789124"),
-    ("92", 9, 10, ""),
-    ("93", 9, 9, ""),
-    ("94", 9, 9, ""),
-    ("95", 7, 10, ""),
-    ("98", 10, 10, ""),
-    ("212", 9, 9, "567"),
-    ("213", 8, 9, ""),
-    ("216", 8, 8, ""),
-    ("218", 8, 9, ""),
-    ("221", 9, 9, ""),
-    ("225", 10, 10, ""),
-    ("233", 9, 9, ""),
-    ("234", 8, 10, ""),
-    ("237", 9, 9, ""),
-    ("243", 9, 9, ""),
-    ("244", 9, 9, ""),
-    ("250", 9, 9, ""),
-    ("251", 9, 9, ""),
-    ("254", 9, 9, ""),
-    ("255", 9, 9, ""),
-    ("256", 9, 9, ""),
-    ("258", 8, 9, ""),
-    ("260", 9, 9, ""),
-    ("263", 8, 10, ""),
-    ("264", 8, 9, ""),
-    ("267", 7, 8, ""),
-    ("351", 9, 9, "2389"),
-    ("352", 4, 11, ""),
-    ("353", 7, 9, ""),
-    ("354", 7, 9, ""),
-    ("355", 8, 9, ""),
-    ("356", 8, 8, ""),
-    ("357", 8, 8, ""),
-    ("358", 5, 12, ""),
-    ("359", 8, 9, ""),
-    ("370", 8, 8, ""),
-    ("371", 8, 8, ""),
-    ("372", 7, 8, ""),
-    ("373", 8, 8, ""),
-    ("374", 8, 8, ""),
-    ("375", 9, 9, ""),
-    ("380", 9, 9, ""),
-    ("381", 8, 9, ""),
-    ("382", 8, 8, ""),
-    ("385", 8, 9, ""),
-    ("386", 8, 8, ""),
-    ("387", 8, 8, ""),
-    ("389", 8, 8, ""),
-    ("420", 9, 9, ""),
-    ("421", 9, 9, ""),
-    ("502", 8, 8, ""),
-    ("503", 8, 8, ""),
-    ("504", 8, 8, ""),
-    ("505", 8, 8, ""),
-    ("506", 8, 8, ""),
-    ("507", 7, 8, ""),
-    ("591", 8, 8, ""),
-    ("593", 8, 9, ""),
-    ("595", 9, 9, ""),
-    ("598", 8, 8, ""),
-    ("852", 8, 8, ""),
-    ("853", 8, 8, ""),
-    ("855", 8, 9, ""),
-    ("880", 8, 10, ""),
-    ("886", 8, 9, ""),
-    ("960", 7, 7, ""),
-    ("961", 7, 8, ""),
-    ("962", 8, 9, ""),
-    ("963", 8, 9, ""),
-    ("964", 8, 10, ""),
-    ("965", 8, 8, ""),
-    ("966", 8, 9, ""),
-    ("967", 7, 9, ""),
-    ("968", 8, 8, ""),
-    ("971", 8, 9, ""),
-    ("972", 8, 9, ""),
-    ("973", 8, 8, ""),
-    ("974", 8, 8, ""),
-    ("977", 8, 10, ""),
-    ("992", 9, 9, ""),
-    ("994", 9, 9, ""),
-    ("995", 9, 9, ""),
-    ("996", 9, 9, ""),
-    ("998", 9, 9, ""),
-];
 
 /// A telephone number.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -149,6 +20,15 @@ pub(crate) struct Phone {
 
 /// The telephone number whose first digit is at `start`; a `+` or `(` before belongs to it.
 pub(crate) fn phone(bytes: &[u8], start: usize) -> Option<Phone> {
+    // Cards and accounts: three groups of four, without a trunk zero.
+    let fours = |g: &[u8]| g.iter().enumerate().all(|(i, b)| if i % 5 == 4 { *b == b' ' } else { b.is_ascii_digit() });
+    if bytes[start] != b'0'
+        && bytes.get(start + 4) == Some(&b' ')
+        && bytes.get(start..start + 14).is_some_and(fours)
+        && !start.checked_sub(1).is_some_and(|i| matches!(bytes[i], b'+' | b'('))
+    {
+        return None;
+    }
     // Most numbers in data are short: seven digits within reach, or no telephone number.
     let reach = &bytes[start..bytes.len().min(start + 20)];
     if reach.len() < 7 || reach.iter().filter(|b| b.is_ascii_digit()).count() < 7 {
@@ -241,13 +121,12 @@ fn international(number: &str) -> Option<f32> {
     if let Some(rest) = number.strip_prefix('1') {
         return nanp(rest.as_bytes()).then_some(3.0);
     }
-    // Writers keep the trunk zero: `+44 (0)20…`.
-    PLANS.iter().find_map(|(code, min, max, first)| {
-        let rest = number.strip_prefix(code)?;
-        let rest = rest.strip_prefix('0').filter(|_| *code != "39").unwrap_or(rest);
-        let first_ok = if first.is_empty() { !rest.starts_with('0') } else { rest.starts_with(|c| first.contains(c)) };
-        (first_ok && (*min..=*max).contains(&rest.len())).then_some(2.5)
-    })
+    match phone_plan::allows(number) {
+        Some(true) => Some(2.5),
+        // A country's code and a number that its plan does not have: made up, new, or no telephone number.
+        Some(false) if (8..=15).contains(&number.len()) => Some(-0.8),
+        _ => None,
+    }
 }
 
 /// Ten digits of the North American plan: area and exchange codes begin with 2 to 9, no N11.

@@ -1,6 +1,6 @@
 //! A rule ready to be applied.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use casemate_finding::Severity;
 use regex::bytes::Regex;
@@ -39,7 +39,7 @@ impl WordSet {
 #[derive(Debug, Default)]
 pub(crate) struct Matcher {
     pub(crate) tokens: Vec<Pattern>,
-    pub(crate) values: Vec<Pattern>,
+    pub(crate) values: Arc<[Pattern]>,
     pub(crate) regex: Option<(String, OnceLock<Option<Regex>>)>,
     pub(crate) window: [usize; 2],
 }
@@ -68,6 +68,8 @@ pub struct Rule {
     pub(crate) against: WordSet,
     pub(crate) needs_context: bool,
     pub(crate) rarity: f32,
+    /// Index of the rule that must match near by.
+    pub(crate) requires: Option<u16>,
 }
 
 impl Rule {

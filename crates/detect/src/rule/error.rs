@@ -7,6 +7,12 @@ pub enum RuleError {
     /// Not the TOML that a rule file is made of.
     #[error("rule file: {0}")]
     Toml(#[from] toml::de::Error),
+    /// A built-in rule file is not what the build script wrote.
+    #[error("built-in rules: {reason}")]
+    Builtin {
+        /// What is wrong.
+        reason: String,
+    },
     /// The file is larger than a rule file may be.
     #[error("rule file has {bytes} bytes, limit {max}")]
     FileTooLarge {

@@ -10,11 +10,12 @@ pub(crate) const RULES_MAX: usize = 4_000;
 /// Largest rule file, in bytes.
 pub(crate) const FILE_BYTES_MAX: usize = 1 << 20;
 
-const BUILTIN: &[(&str, &str)] = &[
-    ("pii.toml", include_str!("../../rules/pii.toml")),
-    ("secrets-tokens.toml", include_str!("../../rules/secrets-tokens.toml")),
-    ("secrets-services.toml", include_str!("../../rules/secrets-services.toml")),
-    ("secrets-generic.toml", include_str!("../../rules/secrets-generic.toml")),
+/// The files in `rules`, read by the build script.
+const BUILTIN: &[&str] = &[
+    include_str!(concat!(env!("OUT_DIR"), "/pii.json")),
+    include_str!(concat!(env!("OUT_DIR"), "/secrets-tokens.json")),
+    include_str!(concat!(env!("OUT_DIR"), "/secrets-services.json")),
+    include_str!(concat!(env!("OUT_DIR"), "/secrets-generic.json")),
 ];
 
 /// Rules as written, not yet compiled.
@@ -32,8 +33,9 @@ impl RuleSet {
     /// None in a released build: the built-in files are compiled by this crate's tests.
     pub fn builtin() -> Result<Self, RuleError> {
         let mut set = Self::default();
-        for (_, text) in BUILTIN {
-            set.add_toml(text)?;
+        for text in BUILTIN {
+            let file = serde_json::from_str(text).map_err(|e| RuleError::Builtin { reason: e.to_string() })?;
+            set.add(file)?;
         }
         set.rules.iter_mut().for_each(|rule| rule.builtin = true);
         Ok(set)
@@ -48,7 +50,10 @@ impl RuleSet {
         if text.len() > FILE_BYTES_MAX {
             return Err(RuleError::FileTooLarge { bytes: text.len(), max: FILE_BYTES_MAX });
         }
-        let mut file: RuleFile = toml::from_str(text)?;
+        self.add(toml::from_str(text)?)
+    }
+
+    fn add(&mut self, mut file: RuleFile) -> Result<(), RuleError> {
         let families = std::mem::take(&mut file.family);
         file.rule.extend(families.iter().flat_map(Family::rules));
         let mut seen = std::collections::HashSet::new();
@@ -57,7 +62,9 @@ impl RuleSet {
                 return Err(RuleError::Duplicate { id: rule.id.clone() });
             }
         }
-        self.rules.retain(|rule| !seen.contains(rule.id.as_str()));
+        if !self.rules.is_empty() {
+            self.rules.retain(|rule| !seen.contains(rule.id.as_str()));
+        }
         self.rules.extend(file.rule);
         self.against.extend(file.against);
         self.secret_words.extend(file.secret_words);

@@ -130,6 +130,10 @@ pub struct RuleSpec {
     /// True if nothing is reported without a context word.
     #[serde(default)]
     pub needs_context: bool,
+    /// Id of a rule with a regex that must match near by (512 bytes before, 160 after): without it, the score stays below
+    /// the block point. An access key's id opens nothing without its secret.
+    #[serde(default)]
+    pub requires: Option<String>,
     /// Lowest rarity (mean bits a character, from the trigram model) of a value.
     #[serde(default)]
     pub rarity: Option<f32>,

@@ -5,7 +5,7 @@ use crate::{
     Kind,
     bytes::{ALNUM, ByteSet, WORD, word_ends},
     find,
-    limits::MATCH_MAX,
+    limits::{LOOK_AHEAD, MATCH_MAX, REQUIRED_BEFORE},
     rule::Finder,
     secret::{self, Assigned, Name},
     validate::Check,
@@ -14,6 +14,8 @@ use crate::{
 /// Base64url, where a long token goes on.
 const TOKEN_TAIL: ByteSet = ByteSet::of(b"_-.").range(b'a', b'z').range(b'A', b'Z').range(b'0', b'9');
 
+/// Highest score of what needs another to be of use, and stands alone.
+const ALONE_SCORE_MAX: f32 = 0.8;
 /// Score of what looks typed, not made, where a service's key belongs: replaced, never a reason to block.
 const FILLER_SCORE: f32 = 0.55;
 
@@ -129,8 +131,20 @@ impl Pass<'_> {
             logits += context.for_it * 3.0;
         }
         logits -= self.path_evidence();
+        let mut score = sigmoid(logits);
+        if rule.requires.is_some_and(|other| !self.is_near(other, start, end)) {
+            score = score.min(ALONE_SCORE_MAX);
+        }
         let tail = (end - start > MATCH_MAX / 2).then_some(Tail::Run(TOKEN_TAIL));
-        self.keep_with_tail(rule_index, start, end, sigmoid(logits), tail, out);
+        self.keep_with_tail(rule_index, start, end, score, tail, out);
+    }
+
+    /// True if the regex of this rule matches near `start..end`.
+    fn is_near(&self, rule: u16, start: usize, end: usize) -> bool {
+        let Some((source, compiled)) = &self.engine.rules[usize::from(rule)].matcher.regex else { return false };
+        let Some(regex) = compiled.get_or_init(|| build_regex(source).ok()) else { return false };
+        let near = start.saturating_sub(REQUIRED_BEFORE)..self.bytes.len().min(end + LOOK_AHEAD);
+        regex.is_match(&self.bytes[near])
     }
 
     /// A value assigned to a name with a service's or a secret's word in it.
@@ -156,7 +170,7 @@ impl Pass<'_> {
                 } else if usual || exact {
                     0.0
                 } else {
-                    -0.6
+                    -0.3
                 } - if assigned.operator { 0.0 } else { 0.5 }
                     + if exact { 0.0 } else { secret::shape_evidence(value) };
                 let typed = secret::is_sequence(value);

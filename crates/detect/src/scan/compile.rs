@@ -1,7 +1,7 @@
 //! Rules as written → the engine's tables.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{Arc, OnceLock},
 };
 
@@ -35,6 +35,11 @@ impl Engine {
     /// If a rule has no way to match, a pattern or regex cannot be read or costs more than allowed, or a validator is
     /// unknown. The error names the rule.
     pub fn new(set: &RuleSet) -> Result<Self, RuleError> {
+        Self::compile(set.clone())
+    }
+
+    /// The same for a set that is not needed any more.
+    pub(super) fn compile(set: RuleSet) -> Result<Self, RuleError> {
         let mut words = WordTable::default();
         let mut masks = MaskTrie::default();
         let mut runs = vec![Vec::new(); RUN_MAX + 1];
@@ -53,13 +58,16 @@ impl Engine {
                 (used.secret, used.active, used.whole, used.initial) = (true, true, false, false);
             }
         }
-        let mut seen = HashSet::new();
-        for (index, spec) in set.rules.iter().enumerate() {
-            if !seen.insert(spec.id.as_str()) {
-                return Err(RuleError::Duplicate { id: spec.id.clone() });
-            }
+        let mut seen = HashSet::with_capacity(set.rules.len());
+        if let Some(twice) = set.rules.iter().find(|spec| !seen.insert(spec.id.as_str())) {
+            return Err(RuleError::Duplicate { id: twice.id.clone() });
+        }
+        drop(seen);
+        let mut values = ValueCache::default();
+        let required = required(&set.rules)?;
+        for (index, spec) in set.rules.into_iter().enumerate() {
             let index = index as u16;
-            let rule = compile_rule(spec, index, &mut words)?;
+            let parts = compile_rule(&spec, index, &mut words, &mut values)?;
             let shape = |pattern: &str, reason: String| RuleError::Pattern {
                 id: spec.id.clone(),
                 pattern: pattern.into(),
@@ -83,10 +91,25 @@ impl Engine {
                     (used.active, used.whole, used.initial) = (true, false, false);
                 }
             }
-            rules.push(Arc::new(rule));
+            rules.push(Arc::new(parts.into_rule(spec, required.get(&index).copied())));
         }
         Ok(Self { rules, words: words.build()?, masks, runs, finders })
     }
+}
+
+/// For each rule that requires another, which one.
+fn required(rules: &[RuleSpec]) -> Result<HashMap<u16, u16>, RuleError> {
+    let mut required = HashMap::new();
+    for (index, spec) in rules.iter().enumerate() {
+        let Some(id) = &spec.requires else { continue };
+        let other = rules.iter().position(|other| other.id == *id && other.regex.is_some());
+        let other = other.ok_or_else(|| RuleError::Shape {
+            id: spec.id.clone(),
+            reason: format!("requires `{id}`, which is no rule with a regex"),
+        })?;
+        required.insert(index as u16, other as u16);
+    }
+    Ok(required)
 }
 
 /// Literals that start a recogniser.
@@ -121,7 +144,24 @@ fn forms(word: &str) -> Vec<String> {
     forms
 }
 
-fn compile_rule(spec: &RuleSpec, index: u16, words: &mut WordTable) -> Result<Rule, RuleError> {
+/// What a rule compiles to, besides the rule as written.
+struct Parts {
+    kind: Kind,
+    matcher: Matcher,
+    validator: Option<&'static validate::Validator>,
+    context: WordSet,
+    against: WordSet,
+}
+
+/// Shapes of values by how they are written: families share them.
+type ValueCache = HashMap<Vec<String>, Arc<[Pattern]>>;
+
+fn compile_rule(
+    spec: &RuleSpec,
+    index: u16,
+    words: &mut WordTable,
+    values: &mut ValueCache,
+) -> Result<Parts, RuleError> {
     let shape = |reason: &str| RuleError::Shape { id: spec.id.clone(), reason: reason.into() };
     let kind = match (spec.kind, spec.id.split_once('/')) {
         (Some(kind), _) => kind,
@@ -148,7 +188,7 @@ fn compile_rule(spec: &RuleSpec, index: u16, words: &mut WordTable) -> Result<Ru
             validate::by_name(name).ok_or_else(|| RuleError::Validator { id: spec.id.clone(), name: name.clone() })?,
         ),
     };
-    let matcher = compile_matcher(spec, index, words)?;
+    let matcher = compile_matcher(spec, index, words, values)?;
     let mut context = WordSet::default();
     let mut against = WordSet::default();
     for (list, set) in [(&spec.context, &mut context), (&spec.against, &mut against)] {
@@ -158,35 +198,47 @@ fn compile_rule(spec: &RuleSpec, index: u16, words: &mut WordTable) -> Result<Ru
             }
         }
     }
-    let label = if spec.label.is_empty() {
-        spec.id.rsplit('/').next().unwrap_or_default().replace('-', "_").to_uppercase()
-    } else {
-        spec.label.clone()
-    };
-    let severity = spec.severity.unwrap_or(match kind {
-        Kind::Pii => Severity::Medium,
-        Kind::Secret => Severity::High,
-    });
-    Ok(Rule {
-        id: spec.id.clone(),
-        label,
-        kind,
-        severity,
-        find: spec.find,
-        matcher,
-        validator,
-        on_fail: spec.on_fail,
-        prior: logit(spec.prior),
-        prior_bare: logit(spec.prior_bare.unwrap_or(spec.prior)),
-        context,
-        against,
-        needs_context: spec.needs_context,
-        rarity: spec.rarity.unwrap_or(0.0),
-        spec: spec.clone(),
-    })
+    Ok(Parts { kind, matcher, validator, context, against })
 }
 
-fn compile_matcher(spec: &RuleSpec, index: u16, words: &mut WordTable) -> Result<Matcher, RuleError> {
+impl Parts {
+    fn into_rule(self, spec: RuleSpec, requires: Option<u16>) -> Rule {
+        let label = if spec.label.is_empty() {
+            spec.id.rsplit('/').next().unwrap_or_default().replace('-', "_").to_uppercase()
+        } else {
+            spec.label.clone()
+        };
+        let severity = spec.severity.unwrap_or(match self.kind {
+            Kind::Pii => Severity::Medium,
+            Kind::Secret => Severity::High,
+        });
+        Rule {
+            id: spec.id.clone(),
+            label,
+            kind: self.kind,
+            severity,
+            find: spec.find,
+            matcher: self.matcher,
+            validator: self.validator,
+            on_fail: spec.on_fail,
+            prior: logit(spec.prior),
+            prior_bare: logit(spec.prior_bare.unwrap_or(spec.prior)),
+            context: self.context,
+            against: self.against,
+            needs_context: spec.needs_context,
+            rarity: spec.rarity.unwrap_or(0.0),
+            requires,
+            spec,
+        }
+    }
+}
+
+fn compile_matcher(
+    spec: &RuleSpec,
+    index: u16,
+    words: &mut WordTable,
+    values: &mut ValueCache,
+) -> Result<Matcher, RuleError> {
     let parse = |text: &String| {
         Pattern::parse(text).map_err(|reason| RuleError::Pattern { id: spec.id.clone(), pattern: text.clone(), reason })
     };
@@ -200,9 +252,14 @@ fn compile_matcher(spec: &RuleSpec, index: u16, words: &mut WordTable) -> Result
         (used.active, used.whole, used.initial) = (true, false, false);
         matcher.tokens.push(pattern);
     }
-    for text in &spec.values {
-        matcher.values.push(parse(text)?);
-    }
+    matcher.values = match values.get(&spec.values) {
+        Some(shared) => Arc::clone(shared),
+        None => {
+            let parsed: Arc<[Pattern]> = spec.values.iter().map(parse).collect::<Result<_, _>>()?;
+            values.insert(spec.values.clone(), Arc::clone(&parsed));
+            parsed
+        }
+    };
     for service in &spec.services {
         for form in forms(service) {
             let id = words.id(&spec.id, &form)?;

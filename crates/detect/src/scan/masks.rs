@@ -94,9 +94,12 @@ impl MaskTrie {
         new
     }
 
-    /// Calls `found` with every mask that matches at `start` and ends where a token ends.
+    /// Calls `found` with every mask that matches at `start` and ends where a token ends, and with the letters (upper case)
+    /// and digits of the match.
     #[inline]
-    pub(crate) fn walk(&self, bytes: &[u8], start: usize, mut found: impl FnMut(usize, Accept)) {
+    pub(crate) fn walk(&self, bytes: &[u8], start: usize, mut found: impl FnMut(usize, Accept, &[u8])) {
+        let mut compact = [0u8; MASK_MAX];
+        let mut n = 0;
         let mut node = 0usize;
         let mut i = start;
         while let Some(&b) = bytes.get(i) {
@@ -108,10 +111,14 @@ impl MaskTrie {
             if node == 0 {
                 break;
             }
+            if column < 2 {
+                compact[n] = b.to_ascii_uppercase();
+                n += 1;
+            }
             i += 1;
             if !self.nodes[node].accepts.is_empty() && ends_here(bytes, i) {
                 for accept in &self.nodes[node].accepts {
-                    found(i, *accept);
+                    found(i, *accept, &compact[..n]);
                 }
             }
         }

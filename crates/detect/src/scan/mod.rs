@@ -44,7 +44,7 @@ impl Engine {
     pub fn builtin() -> &'static Self {
         static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
             let set = RuleSet::builtin().expect("the built-in rule files parse: tested");
-            Engine::new(&set).expect("the built-in rules compile: tested")
+            Engine::compile(set).expect("the built-in rules compile: tested")
         });
         &ENGINE
     }

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Bytes looked at together when looking for the next digit or `@`.
-const CHUNK: usize = 32;
+const CHUNK: usize = 8;
 
 impl Pass<'_> {
     /// Finds what is written with digits, and e-mail addresses.
@@ -82,7 +82,7 @@ impl Pass<'_> {
         // Money, decimals and the middles of spaced numbers are not the start of one.
         let money = matches!(before, Some(b'$' | b'%')) || (start >= 2 && bytes[..start].ends_with("€".as_bytes()));
         let spaced = before == Some(b' ') && start >= 2 && bytes[start - 2].is_ascii_digit();
-        self.engine.masks.walk(bytes, start, |end, accept| {
+        self.engine.masks.walk(bytes, start, |end, accept, compact| {
             let mut extra = 0.0;
             if money {
                 extra -= 3.0;
@@ -91,7 +91,7 @@ impl Pass<'_> {
             if (spaced || followed) && bytes[start..end].contains(&b' ') {
                 extra -= 2.5;
             }
-            self.consider(accept.rule, start, end, accept.bare, extra, out);
+            self.consider_compact(accept.rule, start, end, accept.bare, extra, compact, out);
         });
     }
 
@@ -106,7 +106,10 @@ impl Pass<'_> {
             {
                 self.consider(rule, span.start, span.end, false, extra, out);
             }
-            if let Some(rule) = self.finder(Finder::Phone)
+            // Short numbers with nothing after them, most of those in source and logs, are no telephone numbers.
+            let joined = matches!(bytes.get(end), Some(b' ' | b'-' | b'.' | b'/' | b')'));
+            if (joined || end - start >= 7)
+                && let Some(rule) = self.finder(Finder::Phone)
                 && let Some(found) = find::phone(bytes, start)
             {
                 self.consider(rule, found.span.start, found.span.end, found.bare, found.extra, out);
@@ -129,18 +132,42 @@ impl Pass<'_> {
 
 /// The next digit or `@` at or after `from`.
 fn next_seed(bytes: &[u8], from: usize) -> Option<usize> {
-    let is_seed = |b: u8| b.wrapping_sub(b'0') < 10 || b == b'@';
-    let near = bytes.len().min(from + 8);
-    if let Some(at) = bytes[from.min(near)..near].iter().position(|b| is_seed(*b)) {
-        return Some(from + at);
-    }
-    let mut i = near;
-    while let Some(chunk) = bytes.get(i..i + CHUNK) {
-        let any = chunk.iter().fold(false, |any, b| any | is_seed(*b));
-        if any {
-            return chunk.iter().position(|b| is_seed(*b)).map(|p| i + p);
+    let mut i = from;
+    while let Some(chunk) = bytes.get(i..i + CHUNK).and_then(|c| c.first_chunk()) {
+        let seeds = seeds(u64::from_le_bytes(*chunk));
+        if seeds != 0 {
+            return Some(i + seeds.trailing_zeros() as usize / 8);
         }
         i += CHUNK;
     }
-    bytes[i.min(bytes.len())..].iter().position(|b| is_seed(*b)).map(|p| i + p)
+    let is_seed = |b: &u8| b.is_ascii_digit() || *b == b'@';
+    bytes.get(i..)?.iter().position(is_seed).map(|p| i + p)
+}
+
+/// The high bit of every byte that is a digit or `@`.
+const fn seeds(word: u64) -> u64 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let low = word & LOW;
+    let from_0 = low + (0x80 - b'0' as u64) * EACH;
+    let past_9 = low + (0x7f - b'9' as u64) * EACH;
+    let at = (low ^ (b'@' as u64 * EACH)) + LOW;
+    ((from_0 & !past_9) | !at) & !word & !LOW
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_seed;
+
+    #[test]
+    fn every_byte_at_every_place() {
+        for byte in 0..=255u8 {
+            for at in 0..20 {
+                let mut text = [b'x'; 20];
+                text[at] = byte;
+                let expected = (byte.is_ascii_digit() || byte == b'@').then_some(at);
+                assert_eq!(next_seed(&text, 0), expected, "{byte} at {at}");
+            }
+        }
+    }
 }

@@ -81,23 +81,36 @@ impl<'a> Pass<'a> {
         extra: f32,
         out: &mut Vec<Candidate>,
     ) {
+        let mut compact = [0u8; COMPACT_MAX];
+        let mut n = 0;
+        if self.engine.rules[usize::from(rule_index)].validator.is_some() {
+            for b in self.bytes[start..end].iter().filter(|b| b.is_ascii_alphanumeric()).take(COMPACT_MAX) {
+                compact[n] = b.to_ascii_uppercase();
+                n += 1;
+            }
+        }
+        self.consider_compact(rule_index, start, end, bare, extra, &compact[..n], out);
+    }
+
+    /// The same with the candidate's letters, in upper case, and digits at hand.
+    #[expect(clippy::too_many_arguments, reason = "what a candidate is, written out")]
+    pub(crate) fn consider_compact(
+        &self,
+        rule_index: u16,
+        start: usize,
+        end: usize,
+        bare: bool,
+        extra: f32,
+        compact: &[u8],
+        out: &mut Vec<Candidate>,
+    ) {
         if !self.applies(rule_index) {
             return;
         }
         let rule = &self.engine.rules[usize::from(rule_index)];
         let mut logits = if bare { rule.prior_bare } else { rule.prior } + extra;
         if let Some(validator) = rule.validator {
-            let mut compact = [0u8; COMPACT_MAX];
-            let raw = &self.bytes[start..end];
-            let mut n = 0;
-            for b in raw.iter().filter(|b| b.is_ascii_alphanumeric()) {
-                if n == COMPACT_MAX {
-                    break;
-                }
-                compact[n] = b.to_ascii_uppercase();
-                n += 1;
-            }
-            match validator.check(raw, &compact[..n]) {
+            match validator.check(&self.bytes[start..end], compact) {
                 Check::Fail if rule.on_fail == crate::rule::OnFail::Drop => return,
                 Check::Fail => logits -= 1.0,
                 Check::Unknown => {}

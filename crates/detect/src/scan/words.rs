@@ -4,7 +4,7 @@
 //! number of words, and a comparison where the filter lets a position through. Why not an Aho-Corasick DFA, with figures:
 //! docs/decisions/0004.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use crate::{
     RuleError,
@@ -80,25 +80,28 @@ impl WordTable {
                 && used.finders.is_empty()
                 && text.as_bytes()[0].is_ascii_alphanumeric();
         }
-        let texts = self.texts.into_iter().map(String::into_bytes).collect();
+        let texts: Vec<Vec<u8>> = self.texts.into_iter().map(String::into_bytes).collect();
+        let mut keyed: Vec<(u32, u16)> = Vec::with_capacity(texts.len() * 2);
+        for (id, text) in texts.iter().enumerate() {
+            keyed.extend(keys(text, self.uses[id].whole).into_iter().map(|key| (key, id as u16)));
+        }
+        keyed.sort_unstable();
+        let lists = || keyed.chunk_by(|a, b| a.0 == b.0);
+        let count = lists().count();
+        if count > SLOTS_MAX / 2 {
+            return Err(RuleError::Automaton { reason: format!("{count} beginnings, limit {}", SLOTS_MAX / 2) });
+        }
+        let slots = (count * 2).next_power_of_two().max(64);
         let mut words = Words {
-            filter: vec![0; FILTER_BITS / 64],
-            slots: vec![(0, 0); SLOTS],
-            lists: Vec::new(),
+            filter: vec![[0; 2]; FILTER_BITS / 64],
+            slots: vec![(0, 0); slots],
+            shift: 32 - slots.trailing_zeros(),
+            entries: Vec::with_capacity(keyed.len()),
             texts,
             uses: self.uses,
         };
-        let mut by_key: BTreeMap<u32, Vec<u16>> = BTreeMap::new();
-        for id in 0..words.texts.len() {
-            for key in keys(&words.texts[id], words.uses[id].whole) {
-                by_key.entry(key).or_default().push(id as u16);
-            }
-        }
-        if by_key.len() > SLOTS / 2 {
-            return Err(RuleError::Automaton { reason: format!("{} beginnings, limit {}", by_key.len(), SLOTS / 2) });
-        }
-        for (key, list) in by_key {
-            words.insert(key, list);
+        for list in lists() {
+            words.insert(list);
         }
         Ok(words)
     }
@@ -106,8 +109,8 @@ impl WordTable {
 
 /// Bits of the filter.
 const FILTER_BITS: usize = 1 << 17;
-/// Slots of the table from keys to words, at most half of them used.
-const SLOTS: usize = 1 << 16;
+/// Most slots of the table from keys to words, at most half of them used.
+const SLOTS_MAX: usize = 1 << 16;
 /// Bytes of a word that make its key, five bits each.
 const KEY_BYTES: usize = 4;
 const KEY_MASK: u32 = (1 << (5 * KEY_BYTES)) - 1;
@@ -156,6 +159,34 @@ fn keys(text: &[u8], whole: bool) -> Vec<u32> {
     keys
 }
 
+/// Bytes of which the beginnings of words are marked together.
+const BLOCK: usize = 256;
+
+/// Marks with 1, from `from` on, where a word may begin: after anything but a letter, at a hump, after `\\n`, `\\r`, `\\t`.
+fn mark_beginnings(bytes: &[u8], from: usize, out: &mut [u8]) {
+    let mark = |two: u8, one: u8, here: u8| {
+        let lower = one.wrapping_sub(b'a') < 26;
+        let upper = one.wrapping_sub(b'A') < 26;
+        let escape = (two == b'\\') & ((one == b'n') | (one == b'r') | (one == b't'));
+        u8::from(!(lower | upper) | (lower & (here.wrapping_sub(b'A') < 26)) | escape)
+    };
+    let near = |i: usize| bytes.get(i).copied().unwrap_or_default();
+    let before = |i: usize, back: usize| i.checked_sub(back).map_or(0, near);
+    let to = bytes.len().min(from + out.len());
+    for i in from..to.min(from + 2) {
+        out[i - from] = mark(before(i, 2), before(i, 1), near(i));
+    }
+    if to < from + 2 {
+        return;
+    }
+    let here = &bytes[from + 2..to];
+    let one = &bytes[from + 1..to - 1];
+    let two = &bytes[from..to - 2];
+    for (((out, two), one), here) in out[2..].iter_mut().zip(two).zip(one).zip(here) {
+        *out = mark(*two, *one, *here);
+    }
+}
+
 const fn spread(key: u32) -> u32 {
     key.wrapping_mul(0x9E37_79B1)
 }
@@ -172,38 +203,37 @@ struct Entry {
     initial: bool,
     bare: bool,
     whole: bool,
-}
-
-/// The words under a key.
-#[derive(Debug)]
-struct List {
-    entries: Vec<Entry>,
-    /// One of them counts anywhere.
-    free: bool,
-    /// One of them counts where no word begins.
-    unbare: bool,
+    /// The last one under its key.
+    last: bool,
 }
 
 /// The compiled words.
 #[derive(Debug)]
 pub(crate) struct Words {
-    filter: Vec<u64>,
-    /// Key + 1 (0: free) and index of its list.
+    /// Bits by key: of keys that count anywhere, and of those that count where a word begins only.
+    filter: Vec<[u64; 2]>,
+    /// Key + 1 (0: free) and index of its first entry.
     slots: Vec<(u32, u32)>,
-    lists: Vec<List>,
+    shift: u32,
+    entries: Vec<Entry>,
     texts: Vec<Vec<u8>>,
     pub(crate) uses: Vec<WordUse>,
 }
 
 impl Words {
-    fn insert(&mut self, key: u32, list: Vec<u16>) {
-        let entry = |word: u16| {
+    /// Adds the words under one key.
+    fn insert(&mut self, list: &[(u32, u16)]) {
+        let Some(&(key, _)) = list.first() else { return };
+        let first = self.entries.len() as u32;
+        let mut anywhere = false;
+        for (i, &(_, word)) in list.iter().enumerate() {
             let (used, text) = (&self.uses[usize::from(word)], &self.texts[usize::from(word)]);
             let mut next = [0; 4];
             let more = text.get(KEY_BYTES..).unwrap_or_default();
             let known = more.len().min(next.len());
             next[..known].copy_from_slice(&more[..known]);
-            Entry {
+            anywhere |= !used.initial && !used.bare;
+            self.entries.push(Entry {
                 word,
                 len: text.len() as u8,
                 known: known as u8,
@@ -211,42 +241,44 @@ impl Words {
                 initial: used.initial,
                 bare: used.bare,
                 whole: used.whole,
-            }
-        };
-        let entries: Vec<Entry> = list.into_iter().map(entry).collect();
-        let list = List {
-            free: entries.iter().any(|e| !e.initial && !e.bare),
-            unbare: entries.iter().any(|e| !e.initial),
-            entries,
-        };
-        let bit = (spread(key) >> 15) as usize;
-        self.filter[bit / 64] |= 1 << (bit % 64);
-        let mut slot = (spread(key) >> 16) as usize;
-        while self.slots[slot].0 != 0 {
-            slot = (slot + 1) % SLOTS;
+                last: i + 1 == list.len(),
+            });
         }
-        self.slots[slot] = (key + 1, self.lists.len() as u32);
-        self.lists.push(list);
+        let bit = (spread(key) >> 15) as usize;
+        self.filter[bit / 64][usize::from(!anywhere)] |= 1 << (bit % 64);
+        let mut slot = (spread(key) >> self.shift) as usize;
+        while self.slots[slot].0 != 0 {
+            slot = (slot + 1) % self.slots.len();
+        }
+        self.slots[slot] = (key + 1, first);
     }
 
     /// Every occurrence that counts, ordered by end.
     pub(crate) fn find(&self, bytes: &[u8], hits: &mut Vec<Hit>) {
         let filter = self.filter.as_slice();
-        let passes = |key: u32| {
-            let bit = (spread(key) >> 15) as usize;
-            filter[bit / 64] >> (bit % 64) & 1 == 1
-        };
         let mut key = 0u32;
-        for (i, byte) in bytes.iter().enumerate() {
-            key = (key << 5 | u32::from(CLASS[usize::from(*byte)])) & KEY_MASK;
-            if passes(key) && i >= KEY_BYTES - 1 {
-                self.candidates(bytes, i + 1 - KEY_BYTES, key, hits);
+        let mut begins = [0u8; BLOCK + KEY_BYTES];
+        for (n, block) in bytes.chunks(BLOCK).enumerate() {
+            let from = n * BLOCK;
+            begins.copy_within(BLOCK.., 0);
+            mark_beginnings(bytes, from, &mut begins[KEY_BYTES..]);
+            for (i, byte) in block.iter().enumerate() {
+                key = (key << 5 | u32::from(CLASS[usize::from(*byte)])) & KEY_MASK;
+                let bit = (spread(key) >> 15) as usize;
+                let [anywhere, initial] = filter[bit / 64];
+                // Where the key began, three bytes back, in a table that begins four bytes before the block.
+                let initial = initial & 0u64.wrapping_sub(u64::from(begins[i + 1]));
+                if (anywhere | initial) >> (bit % 64) & 1 == 1 && from + i >= KEY_BYTES - 1 {
+                    self.candidates(bytes, from + i + 1 - KEY_BYTES, key, hits);
+                }
             }
         }
         // Short words at the very end, as if something else followed.
         for i in bytes.len()..bytes.len() + KEY_BYTES - 1 {
             key = key << 5 & KEY_MASK;
-            if passes(key) && i >= KEY_BYTES - 1 {
+            let bit = (spread(key) >> 15) as usize;
+            let [anywhere, initial] = filter[bit / 64];
+            if (anywhere | initial) >> (bit % 64) & 1 == 1 && i >= KEY_BYTES - 1 {
                 self.candidates(bytes, i + 1 - KEY_BYTES, key, hits);
             }
         }
@@ -256,12 +288,12 @@ impl Words {
     /// The words with this key that stand at `start`.
     #[inline(never)]
     fn candidates(&self, bytes: &[u8], start: usize, key: u32, hits: &mut Vec<Hit>) {
-        let mut slot = (spread(key) >> 16) as usize;
-        let list = loop {
+        let mut slot = (spread(key) >> self.shift) as usize;
+        let first = loop {
             match self.slots[slot] {
                 (0, _) => return,
-                (held, list) if held == key + 1 => break &self.lists[list as usize],
-                _ => slot = (slot + 1) % SLOTS,
+                (held, first) if held == key + 1 => break first as usize,
+                _ => slot = (slot + 1) % self.slots.len(),
             }
         };
         let initial = word_starts(bytes, start);
@@ -269,30 +301,41 @@ impl Words {
         let bare = initial
             || !ALNUM.has(bytes[start - 1])
             || (start >= 2 && bytes[start - 2] == b'\\' && matches!(bytes[start - 1], b'n' | b't' | b'r'));
-        if !(initial || list.free || bare && list.unbare) {
+        let after = bytes.get(start + KEY_BYTES..).unwrap_or_default();
+        for entry in &self.entries[first..] {
+            self.compare(entry, bytes, after, start, (initial, bare), hits);
+            if entry.last {
+                return;
+            }
+        }
+    }
+
+    #[inline]
+    fn compare(
+        &self,
+        entry: &Entry,
+        bytes: &[u8],
+        after: &[u8],
+        start: usize,
+        (initial, bare): (bool, bool),
+        hits: &mut Vec<Hit>,
+    ) {
+        if (entry.initial && !initial) || (entry.bare && !bare) {
             return;
         }
-        let after = bytes.get(start + KEY_BYTES..).unwrap_or_default();
-        for entry in &list.entries {
-            if (entry.initial && !initial) || (entry.bare && !bare) {
-                continue;
-            }
-            let known = usize::from(entry.known);
-            if after.len() < known || !after.iter().zip(&entry.next[..known]).all(|(a, b)| a.to_ascii_lowercase() == *b)
-            {
-                continue;
-            }
-            let word = entry.word;
-            let text = &self.texts[usize::from(word)];
-            let end = start + usize::from(entry.len);
-            if !bytes.get(start..end).is_some_and(|found| found.eq_ignore_ascii_case(text)) {
-                continue;
-            }
-            let whole = initial && word_ends(bytes, end);
-            if entry.whole && !whole {
-                continue;
-            }
-            hits.push(Hit { start: start as u32, end: end as u32, word, whole, initial });
+        let known = usize::from(entry.known);
+        if after.len() < known || !after.iter().zip(&entry.next[..known]).all(|(a, b)| a.to_ascii_lowercase() == *b) {
+            return;
         }
+        let end = start + usize::from(entry.len);
+        let text = &self.texts[usize::from(entry.word)];
+        if !bytes.get(start..end).is_some_and(|found| found.eq_ignore_ascii_case(text)) {
+            return;
+        }
+        let whole = initial && word_ends(bytes, end);
+        if entry.whole && !whole {
+            return;
+        }
+        hits.push(Hit { start: start as u32, end: end as u32, word: entry.word, whole, initial });
     }
 }

@@ -177,7 +177,7 @@ pub(crate) fn shape_evidence(value: &[u8]) -> f32 {
     match value.len() {
         _ if odd_hex(value) => -2.5,
         ..=19 if hex => -3.0,
-        ..=19 if plain => -0.8,
+        ..=19 if plain => 0.0,
         ..=19 => -1.8,
         _ if broken_uuid(value) => -3.0,
         _ => 0.0,

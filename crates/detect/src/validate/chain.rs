@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::Check;
+use super::{Check, keccak::keccak256};
 
 /// Bitcoin: base58check of a P2PKH or P2SH address, or bech32 (BIP 173) and bech32m (BIP 350).
 pub(super) fn btc(raw: &[u8], _: &[u8]) -> Check {
@@ -54,12 +54,23 @@ fn bech32(raw: &[u8]) -> bool {
     check == 1 || check == 0x2bc8_30a3
 }
 
-/// Ethereum: 0x and forty hexadecimal digits; mixed case would be checked by EIP-55, whose Keccak is not worth its code
-/// here, so that any case is well formed.
+/// Ethereum: 0x and forty hexadecimal digits; capitals, where there are both, are the check of EIP-55. One that is wrong
+/// lowers the score: not every writer minds it.
 pub(super) fn eth(raw: &[u8], _: &[u8]) -> Check {
     let Some(hex) = raw.strip_prefix(b"0x") else { return Check::Fail };
     let varied = hex.iter().collect::<std::collections::HashSet<_>>().len() >= 6;
-    Check::from(hex.len() == 40 && hex.iter().all(u8::is_ascii_hexdigit) && varied)
+    if hex.len() != 40 || !hex.iter().all(u8::is_ascii_hexdigit) || !varied {
+        return Check::Fail;
+    }
+    if !(hex.iter().any(u8::is_ascii_uppercase) && hex.iter().any(u8::is_ascii_lowercase)) {
+        return Check::Pass;
+    }
+    let hash = keccak256(&hex.to_ascii_lowercase());
+    let right = hex.iter().enumerate().all(|(i, b)| {
+        let nibble = hash[i / 2] >> (if i % 2 == 0 { 4 } else { 0 }) & 0xf;
+        b.is_ascii_digit() || b.is_ascii_uppercase() == (nibble >= 8)
+    });
+    if right { Check::Pass } else { Check::Weak }
 }
 
 #[cfg(test)]
@@ -86,6 +97,10 @@ mod tests {
     #[test]
     fn ethereum() {
         assert_eq!(eth(format!("0x{}", "0123456789".repeat(4)).as_bytes(), b""), Check::Pass);
+        // An address of EIP-55's own list, and the same with one capital changed.
+        let address = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
+        assert_eq!(eth(address.as_bytes(), b""), Check::Pass);
+        assert_eq!(eth(address.replace("5aA", "5AA").as_bytes(), b""), Check::Weak);
         assert_eq!(eth(format!("0x{}", "0".repeat(40)).as_bytes(), b""), Check::Fail);
     }
 }

@@ -6,6 +6,7 @@ mod asia;
 mod chain;
 mod europe;
 mod finance;
+mod keccak;
 mod token;
 
 /// What a check says.

@@ -1,6 +1,6 @@
 //! Every rule's examples match, and its counterexamples do not.
 
-use casemate_detect::{Engine, Kinds, OperatingPoint, RuleSet, ScanOptions};
+use casemate_detect::{Engine, Kinds, OperatingPoint, RuleSet, ScanOptions, render_example};
 
 #[test]
 fn every_example_and_counterexample() {
@@ -54,4 +54,44 @@ fn hostile_and_mistaken_rules_are_refused_with_the_reason() {
     let found = engine.scan("use corp_a8Xk29sLq0PzR71mTn4v now", &ScanOptions::default());
     assert_eq!(found[0].rule_id(), "secret/mine");
     assert!(engine.rule("secret/mine").unwrap().explain().contains("corp_"));
+}
+
+/// The score of this rule's match in the text, if there is one at the report point.
+fn score(text: &str, rule: &str) -> Option<f32> {
+    let options = ScanOptions::new(Kinds::ALL, OperatingPoint::Report);
+    Engine::builtin().scan(text, &options).iter().find(|m| m.rule_id() == rule).map(|m| m.score)
+}
+
+#[test]
+fn an_access_key_id_blocks_only_beside_its_secret() {
+    let (redact, block) = (OperatingPoint::Redact.min_score(), OperatingPoint::Block.min_score());
+    for seed in 1..40 {
+        let id = render_example("AK¦IA{base32:16}", seed);
+        let secret = render_example("{b64:40}", seed);
+        let alone = score(&format!("the key {id} was seen"), "secret/aws-access-key").unwrap();
+        assert!((redact..block).contains(&alone), "{alone}");
+        let both = format!("aws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
+        let both = score(&both, "secret/aws-access-key").unwrap();
+        assert!(both >= block, "{both}");
+        let far = format!("id {id}\n{}aws_secret_access_key = {secret}\n", "a line of nothing\n".repeat(12));
+        assert_eq!(score(&far, "secret/aws-access-key"), Some(alone));
+    }
+}
+
+#[test]
+fn a_rule_that_requires_another_needs_one_with_a_regex() {
+    let mut set = RuleSet::default();
+    set.add_toml("[[rule]]\nid = \"secret/a\"\nname = \"a\"\ntokens = [\"abc{alnum:9}\"]\nrequires = \"secret/b\"")
+        .unwrap();
+    assert!(Engine::new(&set).unwrap_err().to_string().contains("requires `secret/b`"));
+}
+
+#[test]
+fn services_with_one_form_of_key_have_no_other() {
+    for seed in 1..40 {
+        let right = render_example("GITEA_TOKEN={lhex:40}", seed);
+        assert!(score(&right, "secret/gitea-credential").is_some(), "{right}");
+        let wrong = render_example("GITEA_TOKEN={lhex:32}", seed);
+        assert!(Engine::builtin().scan(&wrong, &ScanOptions::default()).is_empty(), "{wrong}");
+    }
 }

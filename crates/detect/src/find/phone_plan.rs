@@ -1,0 +1,66 @@
+//! The telephone plans of all calling codes but 1: which first two digits a national number may have, and how many digits
+//! in all. The table is made by `bench/phone_plans.py`.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+/// Longest national number.
+const DIGITS_MAX: usize = 15;
+
+/// Lengths allowed, as bits, by the first two digits of the national number.
+type Plan = [u16; 100];
+
+static PLANS: LazyLock<BTreeMap<u16, Plan>> =
+    LazyLock::new(|| include_str!("../../rules/phone-plans.txt").lines().filter_map(read).collect());
+
+/// Reads a line: a calling code, then groups of lengths and first digits, as `44 9,10:1,20-29`.
+fn read(line: &str) -> Option<(u16, Plan)> {
+    let mut fields = line.split(' ');
+    let code = fields.next()?.parse().ok()?;
+    let mut plan = [0; 100];
+    for field in fields {
+        let (lengths, prefixes) = field.split_once(':')?;
+        let mask = lengths.split(',').try_fold(0u16, |mask, n| Some(mask | 1u16.checked_shl(n.parse().ok()?)?))?;
+        for range in prefixes.split(',') {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let wide = if first.len() == 1 { 10 } else { 1 };
+            let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
+            plan.get_mut(first * wide..(last + 1) * wide)?.iter_mut().for_each(|lengths| *lengths |= mask);
+        }
+    }
+    Some((code, plan))
+}
+
+/// Whether the digits after a `+` are a number of their country's plan; a trunk zero after the calling code, which writers
+/// keep, is passed over. `None` if no country has the calling code.
+pub(super) fn allows(number: &str) -> Option<bool> {
+    let (rest, plan) =
+        (1..=3).find_map(|n| Some((number.get(n..)?, PLANS.get(&number.get(..n)?.parse::<u16>().ok()?)?)))?;
+    let fits = |rest: &str| {
+        let prefix = rest.get(..2).and_then(|p| p.parse::<usize>().ok());
+        rest.len() <= DIGITS_MAX && prefix.is_some_and(|p| plan[p] >> rest.len() & 1 == 1)
+    };
+    Some(fits(rest) || rest.strip_prefix('0').is_some_and(fits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PLANS, allows};
+
+    #[test]
+    fn every_line_is_read() {
+        let lines = include_str!("../../rules/phone-plans.txt").lines().filter(|l| !l.starts_with('#')).count();
+        assert_eq!(PLANS.len(), lines);
+        assert!(PLANS.values().all(|plan| plan.iter().any(|lengths| *lengths != 0)));
+    }
+
+    #[test]
+    fn numbers_of_their_plans() {
+        // Numbers set aside for fiction by Ofcom, the Bundesnetzagentur and ACMA, and their likes.
+        for number in ["442079460958", "4402079460958", "4915223456789", "33612345678", "61491570156", "390612345678"] {
+            assert_eq!(allows(number), Some(true), "{number}");
+        }
+        assert_eq!(allows("331"), Some(false));
+        assert_eq!(allows("33012345678912"), Some(false));
+        assert_eq!(allows("999123456789"), None);
+    }
+}
