@@ -71,7 +71,7 @@ impl Names {
     }
 }
 
-/// A loaded model. Its memory is some 60 MB; scans from several threads take turns on its own.
+/// A loaded model. Its memory is reckoned at some 60 MB; scans from several threads take turns on its own.
 pub struct Model {
     bert: Bert,
     tokenizer: Tokenizer,

@@ -128,7 +128,7 @@ impl ModelPattern {
 pub struct Timeouts {
     /// For the connection.
     pub connect: Duration,
-    /// From the request to the head of the answer.
+    /// From the request to the first piece of the answer's body.
     pub first_byte: Duration,
     /// Between two pieces of the answer.
     pub between: Duration,

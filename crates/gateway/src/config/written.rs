@@ -156,7 +156,7 @@ pub struct EndpointConfig {
 pub struct TimeoutsConfig {
     /// For the connection. Default 5 s.
     pub connect_ms: u64,
-    /// From the request to the head of the answer. Default 120 s.
+    /// From the request to the first piece of the answer's body. Default 120 s.
     pub first_byte_ms: u64,
     /// Between two pieces of the answer. Default 60 s.
     pub between_ms: u64,
