@@ -8,3 +8,4 @@ mod models;
 mod process;
 mod scan_models;
 mod stub;
+mod train;
