@@ -128,7 +128,7 @@ fn is_sign(word: &str, pieces: usize, begins: bool) -> bool {
     }
     let small = word.to_ascii_lowercase();
     let known = |list: &[&str]| list.binary_search(&small.as_str()).is_ok();
-    let capital = word.as_bytes()[0].is_ascii_uppercase();
+    let capital = word.as_bytes().first().is_some_and(u8::is_ascii_uppercase);
     (capital && !((begins || word.len() == 1) && known(OPENERS))) || (pieces > 1 && word.len() > 2) || known(CONTEXT)
 }
 
