@@ -263,7 +263,8 @@ mod tests {
         assert_eq!(unescaper.widened(8..10), 8..10);
         assert_eq!(
             (unescaper.read_of(1), unescaper.read_of(5), unescaper.read_of(9), unescaper.read_of(99)),
-            (1, 2, 4, 13)
+            (1, 2, 4, text.len()),
+            "within an escape where it begins, past the end the end"
         );
     }
 
