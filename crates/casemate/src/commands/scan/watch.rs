@@ -75,6 +75,7 @@ pub(super) fn run(global: &Global, args: &ScanArgs) -> Done {
     }
     let interval = Duration::from_secs(args.watch_interval.max(1));
     let mut seen = Seen::default();
+    let mut told: HashSet<String> = HashSet::new();
     let mut exit = Exit::Ok;
     loop {
         // A folder that is not there yet is no reason to stop, but it is said once.
@@ -88,9 +89,10 @@ pub(super) fn run(global: &Global, args: &ScanArgs) -> Done {
         let due: HashSet<PathBuf> = seen.round(stamped).into_iter().collect();
         let due: Vec<FoundFile> = found.into_iter().filter(|f| due.contains(&f.path)).collect();
         let mut reports = scan_all(&due);
-        if first {
-            reports.extend(unread.iter().map(|item| unreadable(&item.path, &item.reason)));
-        }
+        // What cannot be read is said when it is first seen, in whichever round that is, and not again until it was gone.
+        let fresh = unread.iter().filter(|item| !told.contains(&item.path));
+        reports.extend(fresh.map(|item| unreadable(&item.path, &item.reason)));
+        told = unread.into_iter().map(|item| item.path).collect();
         for report in &reports {
             tell(global.format, report);
         }
