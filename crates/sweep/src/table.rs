@@ -28,16 +28,7 @@ pub(crate) fn scan_table(
             return;
         }
     };
-    let mut found = Columns::new(plan, path);
-    let mut batch = Batch::default();
-    while table.read(&mut batch) {
-        if plan.cancelled() {
-            out.not_scanned(path, "the scan was stopped before its end");
-            break;
-        }
-        found.look(&batch);
-    }
-    found.finish(table.finish(), out);
+    look_through(plan, path, |batch| table.read(batch), out).finish(table.finish(), out);
 }
 
 /// Scans a Parquet file.
@@ -49,16 +40,26 @@ pub(crate) fn scan_parquet(plan: &ScanPlan, path: &str, source: impl Read + Seek
             return;
         }
     };
+    look_through(plan, path, |batch| table.read(batch), out).finish(table.finish(), out);
+}
+
+/// Looks at every batch that `read` gives until it has no more, or the scan is stopped.
+fn look_through<'a>(
+    plan: &'a ScanPlan,
+    path: &'a str,
+    mut read: impl FnMut(&mut Batch) -> bool,
+    out: &mut FileScan,
+) -> Columns<'a> {
     let mut found = Columns::new(plan, path);
     let mut batch = Batch::default();
-    while table.read(&mut batch) {
+    while read(&mut batch) {
         if plan.cancelled() {
             out.not_scanned(path, "the scan was stopped before its end");
             break;
         }
         found.look(&batch);
     }
-    found.finish(table.finish(), out);
+    found
 }
 
 /// What was found in the columns of one table so far.
