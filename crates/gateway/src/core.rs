@@ -9,6 +9,7 @@ use casemate_store::clock::Clock;
 use crate::abuse::Watch;
 use crate::config::Settings;
 use crate::containment::Containments;
+use crate::conversation::Conversations;
 use crate::forward::Breaker;
 use crate::inspect::Engines;
 use crate::key::KeyTable;
@@ -25,6 +26,7 @@ pub(crate) struct Core {
     pub limits: Arc<LimitTable>,
     pub watch: Watch,
     pub metrics: Metrics,
+    pub conversations: Conversations,
     /// One for each upstream, then one for each end-point.
     pub breakers: Vec<Breaker>,
     pub clock: Clock,
@@ -37,6 +39,7 @@ impl Core {
     pub fn new(settings: Settings, keys: KeyTable, containments: Containments, watch: Watch, clock: Clock) -> Self {
         let breakers = (0..settings.upstreams.len() + settings.endpoints.len()).map(|_| Breaker::default()).collect();
         Self {
+            conversations: Conversations::new(settings.conversations.clone()),
             engines: Engines::builtin(settings.canaries.clone()),
             settings,
             keys: Shared::new(keys),

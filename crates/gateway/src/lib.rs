@@ -16,6 +16,7 @@ mod address;
 pub mod config;
 mod containment;
 mod control;
+mod conversation;
 mod core;
 mod forward;
 mod gateway;
@@ -30,6 +31,6 @@ mod shared;
 mod signal;
 mod station;
 
-pub use config::{ConfigProblem, GatewayConfig, ResolvedSecrets, Settings, compile};
+pub use config::{ConfigProblem, GatewayConfig, ResolvedSecrets, Settings, compile, compile_in};
 pub use gateway::{Gateway, RunningGateway, StartError};
 pub use key::{NewKey, digest, issue_key};

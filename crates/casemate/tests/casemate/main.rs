@@ -5,6 +5,7 @@ mod demonstration;
 mod kill;
 mod kill_play;
 mod models;
+mod own_check;
 mod process;
 mod scan_models;
 mod stub;

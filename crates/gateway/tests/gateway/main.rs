@@ -3,6 +3,7 @@
 
 mod abuse;
 mod chunkings;
+mod conversations;
 mod dialect_rules;
 mod flow_rules;
 mod head_rules;
@@ -10,6 +11,9 @@ mod house;
 mod inspection;
 mod leaving;
 mod models;
+mod own_checks;
 mod sdk;
+mod second_opinions;
 mod stub;
 mod tls;
+mod tool_calls;
