@@ -8,7 +8,7 @@ use casemate_console::{
     Console, ConsoleSettings, Extras, IssuedKey, KeyIssuer, KeyRequest, RunningConsole, TierLimits,
 };
 use casemate_finding::{Secret, SecretReader, SecretSource, UnixMs};
-use casemate_gateway::config::TierConfig;
+use casemate_gateway::config::{RELEASE_KEY_PATH, TierConfig};
 use casemate_gateway::key::RANDOM_BYTES;
 use casemate_gateway::{Gateway, NewKey, ResolvedSecrets, RunningGateway, issue_key};
 use casemate_ner::CachedModel;
@@ -54,6 +54,10 @@ impl<'a> Wiring<'a> {
                 Err(failure) => problems.push(failure),
             }
         }
+        match self.release_key() {
+            Ok(key) => drop(secrets.insert(RELEASE_KEY_PATH.into(), key)),
+            Err(failure) => problems.push(failure),
+        }
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -67,6 +71,12 @@ impl<'a> Wiring<'a> {
             return self.secret(source).map_err(|why| self.problem(PEPPER, why));
         }
         let bytes = SecretFiles::under(&self.config.data_dir).bytes32("key-pepper")?;
+        Ok(Secret::new(bytes.expose().iter().map(|b| format!("{b:02x}")).collect()))
+    }
+
+    /// What releases of a refit are signed with; made at the first asking.
+    pub(crate) fn release_key(&self) -> Result<Secret<String>, Failure> {
+        let bytes = SecretFiles::under(&self.config.data_dir).bytes32("release-key")?;
         Ok(Secret::new(bytes.expose().iter().map(|b| format!("{b:02x}")).collect()))
     }
 

@@ -18,6 +18,7 @@ mod containment;
 mod control;
 mod conversation;
 mod core;
+pub mod feedback;
 mod forward;
 mod gateway;
 mod head_scan;

@@ -2,6 +2,7 @@
 
 mod commands;
 mod demonstration;
+mod feedback;
 mod kill;
 mod kill_play;
 mod models;

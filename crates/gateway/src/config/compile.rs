@@ -18,8 +18,8 @@ use super::settings::{
     UpstreamAuth,
 };
 use super::written::{
-    ChecksConfig, EndpointConfig, GatewayConfig, PEPPER_PATH, RatesConfig, TierConfig, TimeoutsConfig, UpstreamConfig,
-    api_key_path, canary_path, endpoint_key_path,
+    ChecksConfig, EndpointConfig, GatewayConfig, PEPPER_PATH, RELEASE_KEY_PATH, RatesConfig, TierConfig,
+    TimeoutsConfig, UpstreamConfig, api_key_path, canary_path, endpoint_key_path,
 };
 
 /// Values of the secrets that the configuration names, by the paths of [`GatewayConfig::secret_sources`].
@@ -140,6 +140,7 @@ pub fn compile_in(
             },
             trusted_proxies,
             pepper: Secret::new(pepper),
+            release_key: secrets.get(RELEASE_KEY_PATH).map(|s| Secret::new(s.expose().as_bytes().to_vec())),
             canaries,
             conversations,
             surge,

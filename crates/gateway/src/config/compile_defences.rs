@@ -304,7 +304,7 @@ impl Compiler<'_> {
             }
         }
         ToolDefence {
-            policy: ToolPolicy { tools: written.allow.clone() },
+            policy: Arc::new(ToolPolicy { tools: written.allow.clone() }),
             refused: written.refused.into(),
             approval: written.approval.into(),
         }

@@ -1,5 +1,6 @@
 //! What a tier demands beyond the checks that ship: loaded, checked, ready to be asked.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,13 +9,15 @@ use casemate_classify::external::OnnxModel;
 use casemate_classify::external::{Desk, GreyBand, Service};
 use casemate_classify::model::Embedding;
 use casemate_classify::session::{Approval, ConversationSettings, ToolPolicy};
-use casemate_classify::{CheckScore, CustomCheck, Decision};
+use casemate_classify::{CheckScore, CustomCheck};
 
 use super::settings::Action;
 use super::written_defences::{About, Direction};
 
-/// A check judges this much of a text at once, and goes on by half of it: one sentence must not drown in a long text.
-pub const OWN_CHECK_WINDOW_BYTES: usize = 1_024;
+/// Longest piece of a text that a check judges by itself; a longer sentence is judged in pieces, half a piece apart.
+const PIECE_BYTES_MAX: usize = 256;
+/// Shorter sentences are judged together with the next.
+const PIECE_BYTES_MIN: usize = 24;
 
 /// All that a tier demands beyond [`super::Checks`].
 #[derive(Clone, Debug, Default)]
@@ -63,29 +66,52 @@ pub struct OwnCheck {
 }
 
 impl OwnCheck {
-    /// Judges a text window by window; the worst counts, and what was not read whole says so.
-    pub fn judge(&self, text: &str, embedding: &Embedding) -> CheckScore {
-        let mut worst = CheckScore { score: 0.0, decision: Decision::Pass, complete: true };
-        let mut at = 0;
-        while at < text.len() {
-            let end = text.ceil_char_boundary((at + OWN_CHECK_WINDOW_BYTES).min(text.len()));
-            let seen = self.model.assess(&text[at..end], embedding);
-            worst = CheckScore {
-                score: worst.score.max(seen.score),
-                decision: worst.decision.max(seen.decision),
-                complete: worst.complete && seen.complete,
-            };
-            at = if end == text.len() { end } else { text.ceil_char_boundary(at + OWN_CHECK_WINDOW_BYTES / 2) };
-        }
-        worst
+    /// Judges a text of which all but the last `fresh` bytes were judged before: as a whole and sentence by sentence, for one
+    /// sentence must not drown in a long text. The worst counts, and what was not read whole says so.
+    pub fn judge(&self, text: &str, fresh: usize, embedding: &Embedding) -> CheckScore {
+        let known = text.len().saturating_sub(fresh);
+        let whole = self.model.assess(text, embedding);
+        let pieces = pieces(text).into_iter().filter(|p| p.end > known && p.len() < text.len());
+        pieces.fold(whole, |worst, piece| worse(&worst, &self.model.assess(&text[piece], embedding)))
     }
+}
+
+/// Sentences of a text, short ones together with the next, long ones in pieces.
+fn pieces(text: &str) -> Vec<Range<usize>> {
+    let mut out = Vec::new();
+    let mut start = 0;
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let end = at + c.len_utf8();
+        let before_space = chars.peek().is_none_or(|(_, next)| next.is_whitespace());
+        let ends = matches!(c, '\n' | '。' | '！' | '？') || matches!(c, '.' | '!' | '?' | ';') && before_space;
+        if ends && end - start >= PIECE_BYTES_MIN {
+            cut(text, start..end, &mut out);
+            start = end;
+        }
+    }
+    cut(text, start..text.len(), &mut out);
+    out
+}
+
+fn cut(text: &str, sentence: Range<usize>, out: &mut Vec<Range<usize>>) {
+    let mut at = sentence.start;
+    while at < sentence.end {
+        let end = text.ceil_char_boundary((at + PIECE_BYTES_MAX).min(sentence.end));
+        out.push(at..end);
+        at = if end == sentence.end { end } else { text.ceil_char_boundary(at + PIECE_BYTES_MAX / 2) };
+    }
+}
+
+fn worse(a: &CheckScore, b: &CheckScore) -> CheckScore {
+    CheckScore { score: a.score.max(b.score), decision: a.decision.max(b.decision), complete: a.complete && b.complete }
 }
 
 /// The policy for tool calls with what the tier does about those that it does not allow.
 #[derive(Clone, Debug)]
 pub struct ToolDefence {
     /// The policy.
-    pub policy: ToolPolicy,
+    pub policy: Arc<ToolPolicy>,
     /// About calls that it refuses: `Flag` or `Block`.
     pub refused: Action,
     /// About calls that a person must approve: `Flag` or `Block`.
@@ -154,5 +180,26 @@ impl SecondOpinion {
     /// The desk; never held across a wait.
     pub fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pieces;
+
+    #[test]
+    fn sentences_stand_alone_short_ones_join_long_ones_are_cut() {
+        let of = |text: &str| pieces(text).into_iter().map(|p| text[p].to_owned()).collect::<Vec<_>>();
+        assert_eq!(of(""), Vec::<String>::new());
+        assert_eq!(of("Version 1.2 is out."), ["Version 1.2 is out."]);
+        let text = "Yes. The manual of the pump is on the shelf. Who repairs the motors of line 7? 在这里。";
+        assert_eq!(
+            of(text),
+            ["Yes. The manual of the pump is on the shelf.", " Who repairs the motors of line 7?", " 在这里。"]
+        );
+        let long = "é".repeat(300);
+        let cut = of(&long);
+        assert!(cut.len() > 3 && cut.iter().all(|p| p.len() <= 258), "{}", cut.len());
+        assert_eq!(pieces(&long).last().map(|p| p.end), Some(long.len()));
     }
 }

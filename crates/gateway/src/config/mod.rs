@@ -8,16 +8,14 @@ mod written;
 mod written_defences;
 
 pub use compile::{ConfigProblem, ResolvedSecrets, compile, compile_in};
-pub use defences::{
-    Adviser, AdviserBy, ConversationDefence, Defences, OWN_CHECK_WINDOW_BYTES, OwnCheck, SecondOpinion, ToolDefence,
-};
+pub use defences::{Adviser, AdviserBy, ConversationDefence, Defences, OwnCheck, SecondOpinion, ToolDefence};
 pub use settings::{
     Action, Checks, Endpoint, Inspection, ModelPattern, Rates, Settings, SurgeSettings, Tier, Timeouts, Upstream,
     UpstreamAuth,
 };
 pub use written::{
-    AbuseConfig, ChecksConfig, EndpointConfig, GatewayConfig, InspectionConfig, JsonConfig, LimitsConfig, RatesConfig,
-    SurgeConfig, TierConfig, TimeoutsConfig, TlsConfig, UpstreamConfig,
+    AbuseConfig, ChecksConfig, EndpointConfig, GatewayConfig, InspectionConfig, JsonConfig, LimitsConfig,
+    RELEASE_KEY_PATH, RatesConfig, SurgeConfig, TierConfig, TimeoutsConfig, TlsConfig, UpstreamConfig,
 };
 pub use written_defences::{
     About, AdviserConfig, AdviserKind, ConversationConfig, ConversationsConfig, Direction, Firmness, OwnCheckConfig,

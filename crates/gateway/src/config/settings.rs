@@ -258,6 +258,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// The server pepper of key digests.
     pub pepper: Secret<Vec<u8>>,
+    /// What releases of a refit are signed with; without it none counts.
+    pub release_key: Option<Secret<Vec<u8>>>,
     /// Canary strings.
     pub canaries: Option<Arc<CanarySet>>,
     /// Bounds of the conversations that are followed.

@@ -86,6 +86,8 @@ impl GatewayConfig {
     }
 }
 
+/// The path of the key of releases among the secrets; the configuration does not name it.
+pub const RELEASE_KEY_PATH: &str = "gateway.release_key";
 /// The path of the pepper among the secrets.
 pub(super) const PEPPER_PATH: &str = "gateway.pepper";
 

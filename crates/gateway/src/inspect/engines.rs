@@ -44,9 +44,14 @@ impl Engines {
         Vector::quantise(&self.classifier.embed(text))
     }
 
-    /// What a check of one's own says of `text`, if there is anything to say.
-    pub(super) fn own_check(&self, check: &OwnCheck, text: &str, path: &dyn Fn() -> String) -> Option<Notice> {
-        let seen = check.judge(text, self.classifier.embedding());
+    /// What a check of one's own says of `text`, of which the last `fresh` bytes are new, if there is anything to say.
+    pub(super) fn own_check(
+        &self,
+        check: &OwnCheck,
+        (text, fresh): (&str, usize),
+        path: &dyn Fn() -> String,
+    ) -> Option<Notice> {
+        let seen = check.judge(text, fresh, self.classifier.embedding());
         // What was not read whole is not clean.
         let decision = if seen.complete { seen.decision } else { seen.decision.max(Decision::Flag) };
         let action = decide(decision, check.action);

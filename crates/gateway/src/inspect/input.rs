@@ -14,6 +14,7 @@ use super::replacements::Replacements;
 use super::turns::{Speaker, Turn, Turns};
 use crate::address::is_public_url;
 use crate::config::{About, Action, Checks, Defences, Direction};
+use crate::feedback::{Corrected, Heeded};
 
 /// Texts shorter than this cannot carry an instruction.
 const ASSESSED_BYTES_MIN: usize = 8;
@@ -51,6 +52,7 @@ struct Walk<'a> {
     checks: &'a Checks,
     defences: &'a Defences,
     engines: &'a Engines,
+    heeded: Option<Heeded<'a>>,
     options: Option<ScanOptions>,
     private_ok: bool,
     turns: Option<Turns>,
@@ -64,11 +66,12 @@ pub fn inspect_input(
     (checks, defences): (&Checks, &Defences),
     private_ok: bool,
     engines: &Engines,
+    heeded: Option<Heeded<'_>>,
 ) -> InputVerdict {
     let options = scan_options(checks);
     let turns = (fields.is_none() && defences.conversation.is_some()).then(|| Turns::new(doc));
     let mut walk =
-        Walk { doc, checks, defences, engines, options, private_ok, turns, verdict: InputVerdict::default() };
+        Walk { doc, checks, defences, engines, heeded, options, private_ok, turns, verdict: InputVerdict::default() };
     match fields {
         Some(fields) => walk_fields(doc, fields, |c| walk.carrier(&c)),
         None => walk_request(doc, |c| walk.carrier(&c)),
@@ -137,7 +140,8 @@ impl Walk<'_> {
             return;
         }
         for check in &self.defences.input_checks {
-            if let Some(notice) = self.engines.own_check(check, text, &|| self.doc.path_of(carrier.value)) {
+            if let Some(notice) = self.engines.own_check(check, (text, text.len()), &|| self.doc.path_of(carrier.value))
+            {
                 self.verdict.note(notice.check, notice.action, || notice);
             }
         }
@@ -154,16 +158,23 @@ impl Walk<'_> {
         let seen = self.engines.assess(text, channel);
         // Whoever writes the system prompt speaks with its authority: strong words there are noted, not refused.
         let injection = if carrier.channel == Channel::System { injection.min(Action::Flag) } else { injection };
+        let asked = self.heeded.filter(|_| injection != Action::Off);
+        let corrected = asked
+            .map_or(Corrected { score: seen.injection, decision: seen.injection_decision, judged: false }, |heeded| {
+                heeded.correct(text, channel, seen.injection, seen.injection_decision)
+            });
         for (check, about, decision, action, score) in [
-            (Check::Injection, About::Injection, seen.injection_decision, injection, seen.injection),
+            (Check::Injection, About::Injection, corrected.decision, injection, corrected.score),
             (Check::Toxicity, About::Toxicity, seen.toxicity_decision, toxicity, seen.toxicity),
         ] {
+            let judged = check == Check::Injection && corrected.judged;
             let strongest = || seen.findings.iter().max_by(|a, b| a.score.total_cmp(&b.score));
             let label = || match (check, strongest()) {
+                _ if judged => "feedback/attack",
                 (Check::Injection, Some(f)) if decision != Decision::Pass => f.rule,
                 (check, _) => check.as_str(),
             };
-            if action != Action::Off && self.defences.doubts(Direction::Input, about, score) {
+            if action != Action::Off && !judged && self.defences.doubts(Direction::Input, about, score) {
                 let text = (self.verdict.doubts.len() < DOUBTS_MAX).then(|| text.to_owned());
                 let (label, path) = (label().to_owned(), self.doc.path_of(carrier.value));
                 self.verdict.doubts.push(Doubt { text, channel, about, score, decision, action, label, path });

@@ -24,7 +24,7 @@ use super::provenance::Provenance;
 use super::readings::{Found, Hold, Readings, has_canary, read_whole};
 use super::replacements::Replacements;
 use super::tool_calls::{CallId, CallStep, ToolCalls};
-use crate::config::{About, Action, Checks, Defences, Direction, OWN_CHECK_WINDOW_BYTES};
+use crate::config::{About, Action, Checks, Defences, Direction};
 
 /// Text that is assessed at a time, and how much comes anew before the next assessment.
 const ASSESS_WINDOW_BYTES: usize = 2_048;
@@ -33,7 +33,9 @@ const ASSESS_STEP_BYTES: usize = 1_024;
 const ASSESS_WHOLE_BYTES: usize = 4_096;
 const ASSESS_OVERLAP_BYTES: usize = 512;
 /// How much comes anew before checks of one's own judge again; text that may be refused waits for that.
-const OWN_CHECK_STEP_BYTES: usize = 256;
+const OWN_CHECK_STEP_BYTES: usize = 128;
+/// Text that they judge at a time.
+const OWN_CHECK_RECENT_BYTES: usize = 1_024;
 /// Most running texts of one answer.
 const TEXTS_MAX: usize = 1_024;
 /// Findings kept of one answer.
@@ -396,23 +398,23 @@ impl StreamInspector {
 
     fn judge_own_window(&mut self, key: StreamKey) {
         let Some(running) = self.texts.get_mut(&key).filter(|r| r.own_fresh > 0) else { return };
-        running.own_fresh = 0;
+        let fresh = std::mem::take(&mut running.own_fresh);
         running.judged = running.readings.end();
         let text = std::mem::take(&mut running.own_window);
-        self.judge_own(&text);
-        let keep = text.ceil_char_boundary(text.len().saturating_sub(OWN_CHECK_WINDOW_BYTES - OWN_CHECK_STEP_BYTES));
+        self.judge_own(&text, fresh);
+        let keep = text.ceil_char_boundary(text.len().saturating_sub(OWN_CHECK_RECENT_BYTES - OWN_CHECK_STEP_BYTES));
         if let Some(running) = self.texts.get_mut(&key) {
             running.own_window.push_str(&text[keep..]);
         }
     }
 
-    fn judge_own(&mut self, text: &str) {
+    fn judge_own(&mut self, text: &str, fresh: usize) {
         let seen: Vec<(usize, Notice)> = self
             .defences
             .output_checks
             .iter()
             .enumerate()
-            .filter_map(|(n, check)| Some((n, self.engines.own_check(check, text, &String::new)?)))
+            .filter_map(|(n, check)| Some((n, self.engines.own_check(check, (text, fresh), &String::new)?)))
             .collect();
         for (n, notice) in seen {
             let before = std::mem::replace(&mut self.flagged[n], true);
@@ -499,7 +501,7 @@ impl StreamInspector {
         if self.hold.canary != Action::Off && has_canary(&self.engines, &text) {
             self.note(Check::Canary, self.checks.canary, "canary", 1.0);
         }
-        self.judge_own(&text);
+        self.judge_own(&text, text.len());
         if (self.checks.injection, self.checks.toxicity) == (Action::Off, Action::Off) {
             return;
         }

@@ -13,6 +13,7 @@ use super::opinions;
 use super::refusal::{Refusal, Why};
 use crate::config::{Action, Direction, Tier, ToolDefence};
 use crate::conversation::{ConversationId, reason};
+use crate::feedback::{Feedback, Heeded};
 use crate::forward::Pools;
 use crate::inspect::{Check, Doubt, InputVerdict, Notice, Provenance, action_for_decision, inspect_input};
 
@@ -67,7 +68,9 @@ pub(super) async fn prepare(
 }
 
 async fn look(mut exchange: Exchange, endpoint: Option<usize>, body: Bytes) -> Result<(Exchange, Prepared), Refusal> {
-    if body.len() <= OFF_REACTOR_BYTES {
+    // Checks of one's own judge sentence by sentence, and take several times as long.
+    let judges = exchange.key.as_ref().is_some_and(|k| !k.tier.defences.input_checks.is_empty());
+    if body.len() <= if judges { OFF_REACTOR_BYTES / 8 } else { OFF_REACTOR_BYTES } {
         let prepared = examine(&mut exchange, endpoint, body)?;
         return Ok((exchange, prepared));
     }
@@ -102,8 +105,16 @@ fn to_endpoint(
     admit::model_scope(exchange)?;
     exchange.input_reserved = (body.len() as u64).div_ceil(BYTES_PER_TOKEN);
     admit::caller(exchange, Some(&endpoint.name), exchange.input_reserved)?;
-    let verdict =
-        inspect_input(doc, Some(&endpoint.text_fields), (&tier.inspection.input, &tier.defences), false, &core.engines);
+    let feedback = core.feedback.load();
+    let heeded = heeded(&feedback, exchange);
+    let verdict = inspect_input(
+        doc,
+        Some(&endpoint.text_fields),
+        (&tier.inspection.input, &tier.defences),
+        false,
+        &core.engines,
+        heeded,
+    );
     let (edits, doubts) = decide(exchange, verdict)?;
     Ok(Prepared {
         body: changed(body, edits),
@@ -138,8 +149,10 @@ fn to_model(exchange: &mut Exchange, doc: &Doc<'_>, body: &Bytes, tier: Arc<Tier
     exchange.input_reserved = (body.len() as u64).div_ceil(BYTES_PER_TOKEN);
     admit::caller(exchange, None, exchange.input_reserved.saturating_add(answer))?;
     let first = &core.settings.upstreams[*first];
+    let feedback = core.feedback.load();
+    let heeded = heeded(&feedback, exchange);
     let mut verdict =
-        inspect_input(doc, None, (&tier.inspection.input, &tier.defences), first.private_ok, &core.engines);
+        inspect_input(doc, None, (&tier.inspection.input, &tier.defences), first.private_ok, &core.engines, heeded);
     converse(exchange, doc, &tier, &mut verdict);
     let (mut edits, doubts) = decide(exchange, verdict)?;
     // A large request is read here, off the reactor, and not when its answer calls a tool.
@@ -173,6 +186,11 @@ fn ask_for_usage(doc: &Doc<'_>, head: &RequestHead<'_>, edits: &mut Edits) -> bo
         (None, None) => edits.insert(doc.root().span().start + 1, r#""stream_options":{"include_usage":true},"#),
     }
     true
+}
+
+/// What people said of this tenant's traffic.
+fn heeded<'a>(feedback: &'a Feedback, exchange: &'a Exchange) -> Option<Heeded<'a>> {
+    feedback.of(exchange.key.as_ref()?.key.tenant.as_str(), exchange.now())
 }
 
 /// Follows the conversation, where the tier asks for it.

@@ -254,3 +254,14 @@ fn what_could_not_be_asked_fails_the_start_with_its_place() {
     );
     assert!(!onnx.is_empty() && onnx[0].0.starts_with("gateway.advisers[0]"), "{onnx:?}");
 }
+
+#[test]
+fn the_documentation_is_a_configuration() {
+    let text = include_str!("../../../../docs/gateway-defences.md");
+    let (_, block) = text.split_once("```yaml\n").unwrap();
+    let (yaml, _) = block.split_once("```").unwrap();
+    let config: GatewayConfig = serde_saphyr::from_str(yaml).unwrap();
+    let tier = &config.tiers["enterprise"];
+    assert_eq!((tier.checks.len(), tier.second_opinions.len(), config.advisers.len()), (1, 1, 1));
+    assert_eq!(tier.tools.as_ref().unwrap().allow.len(), 3);
+}
