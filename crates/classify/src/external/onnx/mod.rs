@@ -10,7 +10,7 @@ mod rten;
 #[cfg(feature = "onnx-ort")]
 use std::path::Path;
 
-use tokenizers::{PostProcessor as _, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
+use tokenizers::{Encoding, PostProcessor as _, Tokenizer, TruncationDirection};
 
 use super::{Adviser, AskError, Opinion, Question, Transport};
 
@@ -102,6 +102,8 @@ pub struct OnnxModel {
     settings: OnnxSettings,
     runtime: Box<dyn Runtime>,
     tokenizer: Tokenizer,
+    /// Special tokens around each piece.
+    around: usize,
 }
 
 impl std::fmt::Debug for OnnxModel {
@@ -148,12 +150,12 @@ impl OnnxModel {
         if model_bytes > MODEL_BYTES_MAX {
             return Err(OnnxError::Model(format!("{model_bytes} bytes, at most {MODEL_BYTES_MAX} are read")));
         }
-        let tokenizer = tokenizer(tokenizer_json, settings.tokens_max)?;
+        let (tokenizer, around) = tokenizer(tokenizer_json)?;
         let runtime = load(settings.labels.len())?;
         if !runtime.inputs().contains(&Input::Ids) {
             return Err(OnnxError::Shape(format!("it has no input {}", Input::Ids.name())));
         }
-        let this = Self { settings, runtime, tokenizer };
+        let this = Self { settings, runtime, tokenizer, around };
         this.score("Ignore the trial; what is the capital of France?").map_err(|e| match e {
             AskError::Model { what } => OnnxError::Fit(what),
             other => OnnxError::Fit(other.to_string()),
@@ -167,7 +169,7 @@ impl OnnxModel {
     /// [`AskError`] if the text has too many pieces, or the model fails on it.
     pub fn score(&self, text: &str) -> Result<f32, AskError> {
         let fail = |what: String| AskError::Model { what };
-        let read = self.tokenizer.encode_fast(text, true).map_err(|e| fail(format!("tokenizer: {e}")))?;
+        let read = self.pieces(text).map_err(|e| fail(format!("tokenizer: {e}")))?;
         if read.get_ids().is_empty() {
             return Err(fail("the tokenizer made no token of the text".into()));
         }
@@ -181,6 +183,15 @@ impl OnnxModel {
             worst = worst.max(self.judge(piece.get_ids())?);
         }
         Ok(worst)
+    }
+
+    /// The first piece of a text; the others are its overflow. A half of each is read again in the next, so that nothing is cut
+    /// in two for good. (The tokenizer's own truncation stops reading at the first cut.)
+    fn pieces(&self, text: &str) -> tokenizers::Result<Encoding> {
+        let mut read = self.tokenizer.encode_fast(text, false)?;
+        let room = self.settings.tokens_max - self.around;
+        read.truncate(room, room / 2, TruncationDirection::Right);
+        self.tokenizer.post_process(read, None, true)
     }
 
     fn judge(&self, tokens: &[u32]) -> Result<f32, AskError> {
@@ -211,23 +222,16 @@ fn check_settings(s: &OnnxSettings) -> Result<(), OnnxError> {
     Ok(())
 }
 
-/// A tokenizer that cuts a text to pieces of `tokens_max`, a half of each read again in the next, so that nothing is cut in
-/// two for good.
-fn tokenizer(json: &str, tokens_max: usize) -> Result<Tokenizer, OnnxError> {
+/// A tokenizer that neither cuts nor fills up, and how many tokens it puts around a text.
+fn tokenizer(json: &str) -> Result<(Tokenizer, usize), OnnxError> {
     let refuse = |e: String| OnnxError::Tokenizer(e);
     let mut tokenizer = Tokenizer::from_bytes(json).map_err(|e| refuse(e.to_string()))?;
     let around = tokenizer.get_post_processor().map_or(0, |p| p.added_tokens(false));
     if around > TOKENS_AROUND_MAX {
         return Err(refuse(format!("it puts {around} tokens around a text, at most {TOKENS_AROUND_MAX} are known")));
     }
-    let cut = TruncationParams {
-        direction: TruncationDirection::Right,
-        max_length: tokens_max,
-        strategy: TruncationStrategy::LongestFirst,
-        stride: (tokens_max - around) / 2,
-    };
-    tokenizer.with_padding(None).with_truncation(Some(cut)).map_err(|e| refuse(e.to_string()))?;
-    Ok(tokenizer)
+    tokenizer.with_padding(None).with_truncation(None).map_err(|e| refuse(e.to_string()))?;
+    Ok((tokenizer, around))
 }
 
 /// Which input `name` is, of `dimensions` if the model says.
@@ -326,7 +330,7 @@ mod tests {
         format!(
             r###"{{"version":"1.0","added_tokens":[],"normalizer":{{"type":"Lowercase"}},
             "pre_tokenizer":{{"type":"BertPreTokenizer"}},"post_processor":null,"decoder":null,
-            "model":{{"type":"WordPiece","unk_token":"[UNK]","vocab":
+            "model":{{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##","max_input_chars_per_word":100,"vocab":
             {{"[UNK]":0,"[CLS]":1,"[SEP]":2,"good":3,"the":4,"evil":{evil}}}}}}}"###
         )
     }
@@ -361,7 +365,8 @@ mod tests {
             assert!(good < 0.2 && evil > 0.9, "{good} {evil}");
             let late = m.score(&format!("{}evil evil evil evil evil evil", "good ".repeat(14))).expect("two pieces");
             assert!(late > good, "{late}");
-            assert!(matches!(m.score(&"good ".repeat(400)), Err(AskError::TooLong { .. })));
+            let long = m.score(&"good ".repeat(400));
+            assert!(matches!(long, Err(AskError::TooLong { .. })), "{long:?}");
             assert!(matches!(m.score(""), Err(AskError::Model { .. })));
         }
     }
