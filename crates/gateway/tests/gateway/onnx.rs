@@ -103,7 +103,10 @@ fn a_model_that_does_not_fit_fails_the_start() {
     };
     let good = yaml(folder.path());
     let missing = problems(&good);
-    assert!(missing.contains("gateway.advisers[0].model: ") && missing.contains("gateway.advisers[0].tokenizer: "), "{missing}");
+    assert!(
+        missing.contains("gateway.advisers[0].model: ") && missing.contains("gateway.advisers[0].tokenizer: "),
+        "{missing}"
+    );
     std::fs::write(folder.path().join("model.onnx"), model()).unwrap();
     std::fs::write(folder.path().join("tokenizer.json"), TOKENIZER).unwrap();
     assert_eq!(problems(&good), "");

@@ -1,7 +1,17 @@
 //! Tool calls of answers, judged by list, shape and provenance before a caller has one whole.
 
+use std::sync::Arc;
+
+use crate::chunkings::Random;
 use crate::house::{Answer, House};
 use crate::stub::{Reply, Stub};
+use bytes::Bytes;
+use casemate_classify::session::ToolPolicy;
+use casemate_gateway::config::{Action, Checks, Defences, ToolDefence};
+use casemate_gateway::inspect::{Check, Cut, Engines, Provenance, StreamInspector};
+use casemate_wire::Dialect;
+use casemate_wire::json::JsonLimits;
+use casemate_wire::sse::SseParser;
 use serde_json::{Value, json};
 
 const TOOLS: &str = "tokens_per_min: null, tools: {allow: {
@@ -220,5 +230,64 @@ async fn calls_side_by_side_are_each_judged_and_the_tier_may_only_flag() {
         assert!(!text.contains("exec") && text.contains("content_filter"), "{stream}: {text}");
         let flags = House::plain(stub.addr, &TOOLS.replace("tools: {", "tools: {refused: flag, ")).await;
         assert_eq!(flags.post("/v1/chat/completions", asks(true)).await.text(), stream);
+    }
+}
+
+/// Two calls in pieces, mixed at random with text: nothing of a call goes out before it was judged, and then all of it.
+#[test]
+fn no_order_of_pieces_lets_a_call_out_unjudged() {
+    let allow = json!({"read": {"approval": "never", "arguments": {"path": {"kind": "string", "one_of": ["a", "b"]}}}});
+    let policy: ToolPolicy = serde_json::from_value(json!({"tools": allow})).unwrap();
+    let tools = ToolDefence { policy: Arc::new(policy), refused: Action::Block, approval: Action::Block };
+    let defences = Defences { tools: Some(tools), ..Defences::default() };
+    for seed in 0..300 {
+        let mut random = Random(seed);
+        let bad = random.below(2) == 0;
+        let arguments = [r#"{"path":"a"}"#, if bad { r#"{"path":"\u0063"}"# } else { r#"{"path":"\u0062"}"# }];
+        let mut queues: Vec<Vec<String>> = Vec::new();
+        for (index, arguments) in arguments.iter().enumerate() {
+            let piece = |call: Value| delta(&json!({"index": 0, "delta": {"tool_calls": [call]}}));
+            let begin =
+                json!({"index": index, "id": format!("t{index}"), "function": {"name": "read", "arguments": ""}});
+            let rest = random.cut(arguments, 6).into_iter();
+            let rest = rest.map(|part| piece(json!({"index": index, "function": {"arguments": part}})));
+            queues.push(std::iter::once(piece(begin)).chain(rest).collect());
+        }
+        queues.push((0..4).map(|n| delta(&json!({"index": 0, "delta": {"content": format!("word {n} ")}}))).collect());
+        let mut stream = Vec::new();
+        while queues.iter().any(|q| !q.is_empty()) {
+            let at = random.below(3);
+            if !queues[at].is_empty() {
+                stream.push(queues[at].remove(0));
+            }
+        }
+        stream.push(delta(&json!({"index": 0, "delta": {}, "finish_reason": "tool_calls"})));
+        let (judged_at, limits) = (stream.len() - 1, JsonLimits::default());
+        stream.push("data: [DONE]\n\n".into());
+
+        let provenance = Provenance::of(Bytes::from_static(b"{}"), limits);
+        let mut inspector =
+            StreamInspector::new(Dialect::OpenAi, Checks::default(), Engines::builtin(None), limits, false)
+                .with(&defences, provenance);
+        let (mut parser, mut out, mut cut) = (SseParser::new(1 << 20), Vec::new(), None);
+        'all: for (n, event) in stream.iter().enumerate() {
+            parser.push(Bytes::copy_from_slice(event.as_bytes()));
+            while let Some(event) = parser.next_event().unwrap() {
+                let step = inspector.push(event);
+                step.out.iter().for_each(|b| out.extend_from_slice(b));
+                let text = String::from_utf8_lossy(&out);
+                assert!(n >= judged_at && !bad || !text.contains("tool_calls"), "seed {seed}: {text}");
+                if step.cut.is_some() {
+                    cut = step.cut;
+                    break 'all;
+                }
+            }
+        }
+        if bad {
+            assert_eq!(cut, Some(Cut::Blocked(Check::ToolCall)), "seed {seed}");
+        } else {
+            assert_eq!(cut, None, "seed {seed}");
+            assert_eq!(String::from_utf8(out).unwrap(), stream.concat(), "seed {seed}");
+        }
     }
 }
