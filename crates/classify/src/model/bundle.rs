@@ -145,16 +145,25 @@ impl InjectionModel {
         worst
     }
 
-    /// What the parts say of one view: numbers for the last step, the worst window by its words, and the sum of the
-    /// embedding.
-    pub fn parts(&self, embedding: &Embedding, view: &View, features: &Features, bins: &mut TokenBins) -> Parts {
+    /// What the parts say of one view: numbers for the last step, and the worst window by its words. `sentence` is shown the
+    /// features of each sentence and the sum of its vectors.
+    pub fn parts(
+        &self,
+        embedding: &Embedding,
+        view: &View,
+        features: &Features,
+        bins: &mut TokenBins,
+        mut sentence: impl FnMut(&[u32], &[f32; DIMENSIONS]),
+    ) -> Parts {
         let mut parts = Parts { window_logit: -LOGIT_MAX, ..Parts::default() };
         let mut tokens = Vec::with_capacity(8);
-        let (mut previous, mut current, mut text_sum) = (Window::default(), Window::default(), 0);
+        let (mut previous, mut current) = (Window::default(), Window::default());
+        let (mut all, mut text_sum) = ([0.0; DIMENSIONS], 0);
         for block in features.blocks() {
             self.sum_words(embedding, view, block.start..block.end, &mut tokens, bins, &mut current.sum);
-            parts.sum.iter_mut().zip(&current.sum).for_each(|(all, one)| *all += one);
+            all.iter_mut().zip(&current.sum).for_each(|(all, one)| *all += one);
             let indices = features.of_words(block.start, block.end);
+            sentence(indices, &current.sum);
             text_sum += self.text_hashed.sum(indices);
             (current.hashed, current.features) = (self.window_hashed.sum(indices), indices.len());
             (current.first, current.last) = (block.start, block.end);
@@ -166,10 +175,9 @@ impl InjectionModel {
             }
             std::mem::swap(&mut previous, &mut current);
         }
-        let mut unit = parts.sum;
-        super::embedding::normalise(&mut unit);
+        super::embedding::normalise(&mut all);
         parts.text_hashed = self.text_hashed.logit_of(text_sum, features.all().len());
-        parts.text_dense = self.text_dense.logit(&unit);
+        parts.text_dense = self.text_dense.logit(&all);
         parts
     }
 
@@ -244,7 +252,7 @@ impl Default for Window {
 }
 
 /// What the parts of an injection model say of one view.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Parts {
     /// Whole text, hashed n-grams.
     pub text_hashed: f32,
@@ -254,14 +262,6 @@ pub struct Parts {
     pub window_logit: f32,
     /// Words of the worst window.
     pub window_words: (usize, usize),
-    /// Sum of the vectors of all tokens.
-    pub sum: [f32; DIMENSIONS],
-}
-
-impl Default for Parts {
-    fn default() -> Self {
-        Self { text_hashed: 0.0, text_dense: 0.0, window_logit: 0.0, window_words: (0, 0), sum: [0.0; DIMENSIONS] }
-    }
 }
 
 /// The numbers that the last step weighs; `rules` is the noisy-or of the rules that matched, `words` their number.
@@ -303,7 +303,7 @@ fn metadata(file: &Container<'_>, embedding: &Embedding) -> Result<Metadata, Mod
     Ok(metadata)
 }
 
-/// A model of whole texts: hashed n-grams and embedding, added by a last step. Toxicity, and users' own checks.
+/// A model of texts by their passages: hashed n-grams and embedding, added by a last step. Toxicity, and users' own checks.
 #[derive(Debug)]
 pub struct TextModel {
     /// Where it comes from; the first threshold pair is its own.
@@ -349,12 +349,18 @@ impl TextModel {
     pub fn logit_of(&self, text: &str, embedding: &Embedding) -> f32 {
         let limits = ViewLimits { depth_max: 0, ..ViewLimits::default() };
         let plain = views(text, &mut fold(text), &limits).views.swap_remove(0);
-        self.logit(&Features::of(&plain), &embedding.embed(plain.text.text(), &plain.words))
+        self.logit(&plain, &Features::of(&plain), embedding)
     }
 
-    /// The logit of a text by its features and the unit vector of its embedding.
-    pub fn logit(&self, features: &Features, unit: &[f32; DIMENSIONS]) -> f32 {
+    /// The highest logit of a view's passages.
+    pub fn logit(&self, view: &View, features: &Features, embedding: &Embedding) -> f32 {
+        let all = super::passages(&self.hashed, &self.dense, embedding, view, features);
+        all.into_iter().map(|parts| self.mixed(parts)).fold(f32::MIN, f32::max)
+    }
+
+    /// The logit of a passage by those of its two parts.
+    pub fn mixed(&self, parts: [f32; 2]) -> f32 {
         let [hashed, dense, bias] = self.mix;
-        hashed * self.hashed.logit(features.all()) + dense * self.dense.logit(unit) + bias
+        hashed * parts[0] + dense * parts[1] + bias
     }
 }
