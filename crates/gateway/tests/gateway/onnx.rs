@@ -55,10 +55,10 @@ fn model() -> Vec<u8> {
     [number(1, 8), bytes(7, &graph), bytes(8, &opset)].concat()
 }
 
-const TOKENIZER: &str = r#"{"version":"1.0","added_tokens":[],"normalizer":{"type":"Lowercase"},
+const TOKENIZER: &str = r###"{"version":"1.0","added_tokens":[],"normalizer":{"type":"Lowercase"},
     "pre_tokenizer":{"type":"BertPreTokenizer"},"post_processor":null,"decoder":null,
-    "model":{"type":"WordPiece","unk_token":"[UNK]","vocab":
-    {"[UNK]":0,"[CLS]":1,"[SEP]":2,"good":3,"the":4,"evil":5}}}"#;
+    "model":{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##","max_input_chars_per_word":100,"vocab":
+    {"[UNK]":0,"[CLS]":1,"[SEP]":2,"good":3,"the":4,"evil":5}}}"###;
 
 fn yaml(folder: &Path) -> String {
     let tier = "tokens_per_min: null, second_opinions: [{adviser: own, about: injection, channel: input, low: 0.0, high: 1.0}]";

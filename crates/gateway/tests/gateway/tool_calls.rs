@@ -123,7 +123,7 @@ async fn what_two_clients_would_read_in_two_ways_is_refused() {
         (json!({"choices": [{"message": {"tool_calls": [{"id": "t", "type": "new"}]}}]}).to_string(), 400),
         (json!({"choices": [{"message": {"content": "no call", "tool_calls": []}}]}).to_string(), 200),
     ];
-    let served = std::sync::Arc::new(std::sync::Mutex::new(answers.clone().into_iter()));
+    let served = Arc::new(std::sync::Mutex::new(answers.clone().into_iter()));
     let stub = Stub::start(move |_| Reply::json(served.lock().unwrap().next().unwrap().0)).await;
     let house = House::plain(stub.addr, TOOLS).await;
     for (body, status) in answers {
