@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use casemate_classify::external::{Desk, DeskSettings, GreyBand, Service, ServiceKind, ServiceSettings};
-#[cfg(feature = "onnx")]
-use casemate_classify::external::{OnnxModel, OnnxSettings};
+#[cfg(any(feature = "onnx", feature = "onnx-ort"))]
+use casemate_classify::external::{OnnxError, OnnxModel, OnnxSettings};
 use casemate_classify::model::builtin_embedding;
 use casemate_classify::session::{ArgumentKind, ConversationSettings, ToolPolicy};
 use casemate_classify::{CustomCheck, Thresholds};
@@ -25,7 +25,7 @@ use super::written_defences::{
 
 /// Longest file of a check.
 const MODEL_BYTES_MAX: u64 = 64 << 20;
-#[cfg(feature = "onnx")]
+#[cfg(any(feature = "onnx", feature = "onnx-ort"))]
 const ONNX_BYTES_MAX: u64 = 2 << 30;
 /// Most checks of one's own in one tier: each reads every text.
 const OWN_CHECKS_MAX: usize = 16;
@@ -162,9 +162,9 @@ impl Compiler<'_> {
     }
 
     fn service(&mut self, a: &AdviserConfig, kind: ServiceKind, path: &str) -> Option<Service> {
-        if a.tokenizer.is_some() || !a.labels.is_empty() || a.positive.is_some() {
-            let why = "names a tokenizer or labels, which only `kind: onnx` has";
-            self.problem(path, why, "take `tokenizer`, `labels` and `positive` out");
+        if a.tokenizer.is_some() || !a.labels.is_empty() || a.positive.is_some() || a.library.is_some() {
+            let why = "names a tokenizer, labels or a library, which only `kind: onnx` has";
+            self.problem(path, why, "take `tokenizer`, `labels`, `positive` and `library` out");
         }
         let endpoint = a.endpoint.clone();
         let remedy = "write it as `https://guard.example.com`";
@@ -189,14 +189,18 @@ impl Compiler<'_> {
         }
     }
 
-    #[cfg(not(feature = "onnx"))]
+    #[cfg(not(any(feature = "onnx", feature = "onnx-ort")))]
     fn onnx(&mut self, _: &AdviserConfig, path: &str) -> Option<AdviserBy> {
         let why = "asks for a model in ONNX, which this program was built without";
-        self.problem(format!("{path}.kind"), why, "build it with `cargo build --release --features onnx`");
+        self.problem(
+            format!("{path}.kind"),
+            why,
+            "build it with `--features onnx` (or `onnx-ort`, and name `library`)",
+        );
         None
     }
 
-    #[cfg(feature = "onnx")]
+    #[cfg(any(feature = "onnx", feature = "onnx-ort"))]
     fn onnx(&mut self, a: &AdviserConfig, path: &str) -> Option<AdviserBy> {
         if a.endpoint.is_some() || a.api_key.is_some() {
             self.problem(path, "names an endpoint or a key, which only services have", "take them out");
@@ -226,7 +230,7 @@ impl Compiler<'_> {
             tokens_max: a.tokens_max,
             pieces_max: a.pieces_max,
         };
-        match OnnxModel::load(settings, raw?, &tokens?) {
+        match onnx_model(settings, &self.base, a.library.as_deref(), raw?, &tokens?) {
             Ok(model) => Some(AdviserBy::Model(Arc::new(model))),
             Err(error) => {
                 self.problem(
@@ -319,4 +323,31 @@ pub(super) fn read_file(file: &Path, max: u64) -> Result<Vec<u8>, String> {
         return Err(format!("{} has {size} bytes, at most {max} are read", file.display()));
     }
     std::fs::read(file).map_err(fail)
+}
+
+/// Loads a model for the runtime that is asked for: a user's ONNX Runtime library, or the one that is built in.
+#[cfg(any(feature = "onnx", feature = "onnx-ort"))]
+fn onnx_model(
+    settings: OnnxSettings,
+    base: &Path,
+    library: Option<&Path>,
+    model: Vec<u8>,
+    tokenizer: &str,
+) -> Result<OnnxModel, OnnxError> {
+    match library {
+        #[cfg(feature = "onnx-ort")]
+        Some(library) => OnnxModel::load_with_ort(settings, &base.join(library), &model, tokenizer),
+        #[cfg(not(feature = "onnx-ort"))]
+        Some(library) => Err(OnnxError::Runtime(format!(
+            "{}: this program was built without the feature `onnx-ort`",
+            base.join(library).display()
+        ))),
+        #[cfg(feature = "onnx")]
+        None => OnnxModel::load(settings, model, tokenizer),
+        #[cfg(not(feature = "onnx"))]
+        None => Err(OnnxError::Runtime(format!(
+            "`library` does not name one ({} bytes of model), and this program was built without the feature `onnx`",
+            model.len()
+        ))),
+    }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-#[cfg(feature = "onnx")]
+#[cfg(any(feature = "onnx", feature = "onnx-ort"))]
 use casemate_classify::external::OnnxModel;
 use casemate_classify::external::{Desk, GreyBand, Service};
 use casemate_classify::model::Embedding;
@@ -151,7 +151,7 @@ pub enum AdviserBy {
     /// Over HTTP.
     Service(Service),
     /// In this process.
-    #[cfg(feature = "onnx")]
+    #[cfg(any(feature = "onnx", feature = "onnx-ort"))]
     Model(Arc<OnnxModel>),
 }
 

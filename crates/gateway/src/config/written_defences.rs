@@ -125,6 +125,9 @@ pub struct AdviserConfig {
     /// `onnx`: the model's `tokenizer.json`.
     #[serde(default)]
     pub tokenizer: Option<PathBuf>,
+    /// `onnx`: the ONNX Runtime library that runs it (a build with `onnx-ort`). Default: the runtime that is built in.
+    #[serde(default)]
+    pub library: Option<PathBuf>,
     /// `onnx`: names of the classes, in the order of the logits.
     #[serde(default)]
     pub labels: Vec<String>,

@@ -106,7 +106,7 @@ async fn ask(core: &Core, pools: &Pools, place: usize, question: &Question<'_>) 
             let request = service.encode(question)?;
             service.decode(&send(pools, core.settings.adviser_slot(place), request).await?)
         }
-        #[cfg(feature = "onnx")]
+        #[cfg(any(feature = "onnx", feature = "onnx-ort"))]
         AdviserBy::Model(model) => {
             use casemate_classify::external::{Adviser, Transport};
 

@@ -12,7 +12,7 @@ mod house;
 mod inspection;
 mod leaving;
 mod models;
-#[cfg(feature = "onnx")]
+#[cfg(any(feature = "onnx", feature = "onnx-ort"))]
 mod onnx;
 mod own_checks;
 mod sdk;

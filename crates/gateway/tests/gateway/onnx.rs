@@ -79,8 +79,26 @@ async fn a_model_of_ones_own_is_asked_and_a_text_too_long_for_it_is_not_clean() 
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("model.onnx"), model()).unwrap();
     std::fs::write(folder.path().join("tokenizer.json"), TOKENIZER).unwrap();
-    let stub = Stub::start(|_| Reply::json(ANSWER)).await;
-    let house = House::open(&yaml(folder.path()), stub.addr).await;
+    for yaml in runtimes(&yaml(folder.path())) {
+        let stub = Stub::start(|_| Reply::json(ANSWER)).await;
+        judge(&House::open(&yaml, stub.addr).await).await;
+    }
+}
+
+/// The configuration for every runtime that is built in and at hand. ONNX Runtime is where `CASEMATE_ONNXRUNTIME` says.
+fn runtimes(yaml: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    #[cfg(feature = "onnx")]
+    all.push(yaml.to_owned());
+    #[cfg(feature = "onnx-ort")]
+    match std::env::var("CASEMATE_ONNXRUNTIME") {
+        Ok(library) => all.push(yaml.replace("kind: onnx", &format!("kind: onnx, library: '{library}'"))),
+        Err(_) => eprintln!("not run with ONNX Runtime: CASEMATE_ONNXRUNTIME does not name its library"),
+    }
+    all
+}
+
+async fn judge(house: &House) {
     assert_eq!(house.chat("the good good good").await.status, 200);
     let evil = house.chat("evil evil evil evil").await;
     assert_eq!(evil.json()["error"]["code"], "blocked_injection", "{}", evil.text());
