@@ -36,6 +36,8 @@ pub struct ScanConfig {
     pub work_max: u64,
     /// Bytes of one JSON, XML or other text document that is parsed whole.
     pub text_bytes_max: u64,
+    /// Bytes of a zip outside its members and directories that are searched for hidden members.
+    pub zip_gap_bytes_max: u64,
     /// Set by the caller to stop a scan; the report then says that it is incomplete.
     pub cancel: Option<Arc<AtomicBool>>,
 }
@@ -58,6 +60,7 @@ impl Default for ScanConfig {
             findings_max: 200,
             work_max: 50_000_000,
             text_bytes_max: 16 << 20,
+            zip_gap_bytes_max: 256 << 20,
             cancel: None,
         }
     }
