@@ -27,4 +27,15 @@ fn main() {
             println!("{name} at {at:.3}: {class} {:.3} [{low:.3}, {high:.3}]", hits as f64 / of.len().max(1) as f64);
         }
     }
+    let Some(harmless) = data::load("injection/development.jsonl.gz") else { return };
+    println!("harmless texts of other sources, flagged and blocked:");
+    for source in ["alpaca-harmless", "local-docs-doc", "mitre-frr-benign", "notinject"] {
+        let of: Vec<f32> = harmless
+            .iter()
+            .filter(|r| r.source == source)
+            .map(|r| c.assess(&r.text, Channel::Output).toxicity)
+            .collect();
+        let share = |at: f32| of.iter().filter(|s| **s >= at).count() as f64 / of.len().max(1) as f64;
+        println!("{source}: {} rows, {:.4}, {:.4}", of.len(), share(t.flag), share(t.block));
+    }
 }

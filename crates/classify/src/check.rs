@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::{Embedding, Features, ModelError, TextModel, normalise, sigmoid};
+use crate::model::{Embedding, Features, ModelError, TextModel, sigmoid};
 use crate::text::fold;
 use crate::views::{ViewLimits, views};
 use crate::{Decision, Thresholds};
@@ -52,9 +52,7 @@ impl CustomCheck {
         let all = views(read, &mut fold(read), &ViewLimits::default());
         let mut score = 0.0_f32;
         for view in &all.views {
-            let mut unit = embedding.embed(view.text.text(), &view.words);
-            normalise(&mut unit);
-            score = score.max(sigmoid(self.model.logit(&Features::of(view), &unit)));
+            score = score.max(sigmoid(self.model.logit(view, &Features::of(view), embedding)));
         }
         let complete = all.complete && read.len() == text.len();
         CheckScore { score, decision: self.thresholds().decide(score), complete }

@@ -6,8 +6,8 @@ use casemate_finding::Span;
 use serde::Serialize;
 
 use crate::model::{
-    DIMENSIONS, Embedding, Features, InjectionModel, ModelError, Parts, TextModel, TokenBins, builtin_embedding,
-    normalise, sigmoid, stack_features,
+    DIMENSIONS, Embedding, Features, InjectionModel, ModelError, Parts, Passages, TextModel, TokenBins,
+    builtin_embedding, sigmoid, stack_features,
 };
 use crate::rules::{self, Match};
 use crate::text::{Signs, fold, words};
@@ -167,7 +167,15 @@ impl Classifier {
             let features = Features::of(view);
             let written = view.depth == 0 && is_in_clear(read);
             let mut bins = if written { TokenBins::of_written(read.len()) } else { TokenBins::of_folded(view) };
-            let parts = self.injection.parts(self.embedding(), view, &features, &mut bins);
+            let mut passages = Passages::new(&self.toxicity.hashed, &self.toxicity.dense);
+            let mut abuse = f32::MIN;
+            let mut judge =
+                |parts: Option<[f32; 2]>| abuse = abuse.max(parts.map_or(f32::MIN, |p| self.toxicity.mixed(p)));
+            let parts = self.injection.parts(self.embedding(), view, &features, &mut bins, |indices, sum| {
+                judge(passages.push(indices, sum));
+            });
+            judge(passages.finish());
+            toxicity = toxicity.max(sigmoid(abuse));
             let (suffix, at) = if view.reading.is_guess() {
                 (InjectionModel::LOGIT_MIN, 0)
             } else {
@@ -183,9 +191,6 @@ impl Classifier {
                 }
             }
             injection = injection.max(score);
-            let mut unit = parts.sum;
-            normalise(&mut unit);
-            toxicity = toxicity.max(sigmoid(self.toxicity.logit(&features, &unit)));
         }
         keep_strongest(&mut findings, self.limits.findings_max);
         Assessment {

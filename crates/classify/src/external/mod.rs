@@ -1,4 +1,4 @@
-//! Second opinions: a user's own model (feature `onnx`) and outside services, asked only where the embedded classifiers are
+//! Second opinions: a user's own model (features `onnx`, `onnx-ort`) and outside services, asked only where the embedded classifiers are
 //! unsure. Nothing here opens a connection: a [`Service`] turns a question into an HTTP request and a reply into an
 //! [`Opinion`], a [`Desk`] says whether to ask at all and what an answer, or none, comes to. Who sends is a [`Transport`].
 //!
@@ -9,7 +9,7 @@ mod cache;
 mod desk;
 mod http;
 mod lakera;
-#[cfg(feature = "onnx")]
+#[cfg(any(feature = "onnx", feature = "onnx-ort"))]
 mod onnx;
 mod openai;
 mod service;
@@ -18,6 +18,6 @@ mod webhook;
 pub use cache::{CacheKey, OpinionCache};
 pub use desk::{Advice, Advised, Desk, DeskSettings, FailMode, GreyBand, SettingsError, Step};
 pub use http::{HttpReply, HttpRequest, Transport, TransportError};
-#[cfg(feature = "onnx")]
+#[cfg(any(feature = "onnx", feature = "onnx-ort"))]
 pub use onnx::{OnnxError, OnnxModel, OnnxSettings};
 pub use service::{Adviser, AskError, Opinion, Question, Service, ServiceError, ServiceKind, ServiceSettings};

@@ -145,36 +145,63 @@ impl InjectionModel {
         worst
     }
 
-    /// What the parts say of one view: numbers for the last step, the worst window by its words, and the sum of the
-    /// embedding.
-    pub fn parts(&self, embedding: &Embedding, view: &View, features: &Features, bins: &mut TokenBins) -> Parts {
-        let mut parts = Parts::default();
+    /// What the parts say of one view: numbers for the last step, and the worst window by its words. `sentence` is shown the
+    /// features of each sentence and the sum of its vectors.
+    pub fn parts(
+        &self,
+        embedding: &Embedding,
+        view: &View,
+        features: &Features,
+        bins: &mut TokenBins,
+        mut sentence: impl FnMut(&[u32], &[f32; DIMENSIONS]),
+    ) -> Parts {
+        let mut parts = Parts { window_logit: -LOGIT_MAX, ..Parts::default() };
         let mut tokens = Vec::with_capacity(8);
-        let (mut previous, mut previous_start) = ([0.0; DIMENSIONS], None);
-        parts.window_logit = -LOGIT_MAX;
+        let (mut previous, mut current) = (Window::default(), Window::default());
+        let (mut all, mut text_sum) = ([0.0; DIMENSIONS], 0);
         for block in features.blocks() {
-            let sum = self.sum_words(embedding, view, block.start..block.end, &mut tokens, bins);
-            parts.sum.iter_mut().zip(sum).for_each(|(all, one)| *all += one);
-            self.see_window(features, block.start, block.end, sum, &mut parts);
-            if let Some(start) = previous_start {
-                let mut both = previous;
-                both.iter_mut().zip(sum).for_each(|(a, b)| *a += b);
-                self.see_window(features, start, block.end, both, &mut parts);
+            self.sum_words(embedding, view, block.start..block.end, &mut tokens, bins, &mut current.sum);
+            all.iter_mut().zip(&current.sum).for_each(|(all, one)| *all += one);
+            let indices = features.of_words(block.start, block.end);
+            sentence(indices, &current.sum);
+            text_sum += self.text_hashed.sum(indices);
+            (current.hashed, current.features) = (self.window_hashed.sum(indices), indices.len());
+            (current.first, current.last) = (block.start, block.end);
+            current.square = super::embedding::dot(&current.sum, &current.sum);
+            self.window_dense.project(&current.sum, &mut current.projected);
+            self.see_window(&current, None, &mut parts);
+            if block.start > 0 {
+                self.see_window(&previous, Some(&current), &mut parts);
             }
-            (previous, previous_start) = (sum, Some(block.start));
+            std::mem::swap(&mut previous, &mut current);
         }
-        let mut unit = parts.sum;
-        super::embedding::normalise(&mut unit);
-        parts.text_hashed = self.text_hashed.logit(features.all());
-        parts.text_dense = self.text_dense.logit(&unit);
+        super::embedding::normalise(&mut all);
+        parts.text_hashed = self.text_hashed.logit_of(text_sum, features.all().len());
+        parts.text_dense = self.text_dense.logit(&all);
         parts
     }
 
-    fn see_window(&self, features: &Features, start: usize, end: usize, mut sum: [f32; DIMENSIONS], parts: &mut Parts) {
-        super::embedding::normalise(&mut sum);
-        let logit = self.window_hashed.logit(features.of_words(start, end)) + self.window_dense.logit(&sum);
+    /// Judges a sentence, or two in a row: every number of two is made of those of each.
+    fn see_window(&self, one: &Window, next: Option<&Window>, parts: &mut Parts) {
+        let mut hashed = (one.hashed, one.features);
+        let (mut square, mut last) = (one.square, one.last);
+        if let Some(two) = next {
+            hashed = (hashed.0 + two.hashed, hashed.1 + two.features);
+            square += two.square + 2.0 * super::embedding::dot(&one.sum, &two.sum);
+            last = two.last;
+        }
+        let length = square.max(0.0).sqrt();
+        let scale = if length > 1e-9 { length.recip() } else { 1.0 };
+        let dense = match next {
+            None => self.window_dense.finish(one.projected.iter().copied(), scale),
+            Some(two) => {
+                let both = one.projected.iter().zip(&two.projected).map(|(a, b)| std::array::from_fn(|i| a[i] + b[i]));
+                self.window_dense.finish(both, scale)
+            }
+        };
+        let logit = self.window_hashed.logit_of(hashed.0, hashed.1) + dense;
         if logit > parts.window_logit {
-            (parts.window_logit, parts.window_words) = (logit, (start, end));
+            (parts.window_logit, parts.window_words) = (logit, (one.first, last));
         }
     }
 
@@ -185,20 +212,47 @@ impl InjectionModel {
         words: Range<usize>,
         tokens: &mut Vec<u32>,
         bins: &mut TokenBins,
-    ) -> [f32; DIMENSIONS] {
-        let mut sum = [0.0; DIMENSIONS];
+        sum: &mut [f32; DIMENSIONS],
+    ) {
+        sum.fill(0.0);
         for w in view.words.get(words).unwrap_or_default() {
             tokens.clear();
             embedding.tokens_of(w.of(view.text.text()), tokens);
-            tokens.iter().for_each(|&t| embedding.add(t, &mut sum));
+            tokens.iter().for_each(|&t| embedding.add(t, sum));
             bins.add(view, *w, tokens, &self.adjacency);
         }
-        sum
+    }
+}
+
+/// What is kept of one sentence while the next is read.
+struct Window {
+    first: usize,
+    last: usize,
+    /// Sum of the weights of its hashed features, and their number.
+    hashed: i32,
+    features: usize,
+    /// Sum of the vectors of its tokens, its square, and what the network's hidden units get of it.
+    sum: [f32; DIMENSIONS],
+    square: f32,
+    projected: Vec<[f32; 8]>,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self {
+            first: 0,
+            last: 0,
+            hashed: 0,
+            features: 0,
+            sum: [0.0; DIMENSIONS],
+            square: 0.0,
+            projected: Vec::with_capacity(8),
+        }
     }
 }
 
 /// What the parts of an injection model say of one view.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Parts {
     /// Whole text, hashed n-grams.
     pub text_hashed: f32,
@@ -208,14 +262,6 @@ pub struct Parts {
     pub window_logit: f32,
     /// Words of the worst window.
     pub window_words: (usize, usize),
-    /// Sum of the vectors of all tokens.
-    pub sum: [f32; DIMENSIONS],
-}
-
-impl Default for Parts {
-    fn default() -> Self {
-        Self { text_hashed: 0.0, text_dense: 0.0, window_logit: 0.0, window_words: (0, 0), sum: [0.0; DIMENSIONS] }
-    }
 }
 
 /// The numbers that the last step weighs; `rules` is the noisy-or of the rules that matched, `words` their number.
@@ -257,7 +303,7 @@ fn metadata(file: &Container<'_>, embedding: &Embedding) -> Result<Metadata, Mod
     Ok(metadata)
 }
 
-/// A model of whole texts: hashed n-grams and embedding, added by a last step. Toxicity, and users' own checks.
+/// A model of texts by their passages: hashed n-grams and embedding, added by a last step. Toxicity, and users' own checks.
 #[derive(Debug)]
 pub struct TextModel {
     /// Where it comes from; the first threshold pair is its own.
@@ -303,12 +349,18 @@ impl TextModel {
     pub fn logit_of(&self, text: &str, embedding: &Embedding) -> f32 {
         let limits = ViewLimits { depth_max: 0, ..ViewLimits::default() };
         let plain = views(text, &mut fold(text), &limits).views.swap_remove(0);
-        self.logit(&Features::of(&plain), &embedding.embed(plain.text.text(), &plain.words))
+        self.logit(&plain, &Features::of(&plain), embedding)
     }
 
-    /// The logit of a text by its features and the unit vector of its embedding.
-    pub fn logit(&self, features: &Features, unit: &[f32; DIMENSIONS]) -> f32 {
+    /// The highest logit of a view's passages.
+    pub fn logit(&self, view: &View, features: &Features, embedding: &Embedding) -> f32 {
+        let all = super::passages(&self.hashed, &self.dense, embedding, view, features);
+        all.into_iter().map(|parts| self.mixed(parts)).fold(f32::MIN, f32::max)
+    }
+
+    /// The logit of a passage by those of its two parts.
+    pub fn mixed(&self, parts: [f32; 2]) -> f32 {
         let [hashed, dense, bias] = self.mix;
-        hashed * self.hashed.logit(features.all()) + dense * self.dense.logit(unit) + bias
+        hashed * parts[0] + dense * parts[1] + bias
     }
 }

@@ -2,6 +2,9 @@
 
 use super::ModelError;
 
+/// Units that are worked on side by side.
+const LANES: usize = 8;
+
 /// The network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dense {
@@ -9,6 +12,8 @@ pub struct Dense {
     hidden: usize,
     /// `hidden` rows of `inputs` weights, then `hidden` biases, then `hidden` weights of the output, then its bias.
     numbers: Vec<f32>,
+    /// The rows again, eight side by side: for every group of units and every input, its weight to each unit of the group.
+    columns: Vec<[f32; LANES]>,
 }
 
 impl Dense {
@@ -25,7 +30,12 @@ impl Dense {
             let what = format!("{} numbers do not make a network of {inputs} inputs and {hidden} units", numbers.len());
             return Err(ModelError::shape(tag, what));
         }
-        Ok(Self { inputs, hidden, numbers })
+        let weight = |unit: usize, input: usize| if unit < hidden { numbers[unit * inputs + input] } else { 0.0 };
+        let columns = (0..hidden.div_ceil(LANES))
+            .flat_map(|group| (0..inputs).map(move |input| (group, input)))
+            .map(|(group, input)| std::array::from_fn(|lane| weight(group * LANES + lane, input)))
+            .collect();
+        Ok(Self { inputs, hidden, numbers, columns })
     }
 
     /// A network whose number of hidden units follows from the count of `numbers`.
@@ -46,28 +56,49 @@ impl Dense {
 
     /// The logit of `x`; inputs too few count as zero.
     pub fn logit(&self, x: &[f32]) -> f32 {
-        let (rows, rest) = self.numbers.split_at(self.hidden * self.inputs);
-        let (biases, rest) = rest.split_at(self.hidden);
+        self.finish(self.columns.chunks_exact(self.inputs).map(|group| project(group, x)), 1.0)
+    }
+
+    /// What the hidden units get of `x` before their biases. It is linear: of a sum of inputs it is the sum.
+    pub(super) fn project(&self, x: &[f32], out: &mut Vec<[f32; LANES]>) {
+        out.clear();
+        out.extend(self.columns.chunks_exact(self.inputs).map(|group| project(group, x)));
+    }
+
+    /// The logit of an input by its projection, times `scale`.
+    pub(super) fn finish(&self, projected: impl Iterator<Item = [f32; LANES]>, scale: f32) -> f32 {
+        let (biases, rest) = self.numbers.split_at(self.hidden * self.inputs).1.split_at(self.hidden);
         let (out, bias) = rest.split_at(self.hidden);
         let mut z = bias.first().copied().unwrap_or(0.0);
-        for ((row, b), o) in rows.chunks_exact(self.inputs).zip(biases).zip(out) {
-            z += o * (dot(row, x) + b).max(0.0);
+        for ((units, b), o) in projected.zip(biases.chunks(LANES)).zip(out.chunks(LANES)) {
+            for ((u, b), o) in units.iter().zip(b).zip(o) {
+                z += o * (u * scale + b).max(0.0);
+            }
         }
         z
     }
 }
 
-/// A dot product in eight lanes, which the compiler turns into vector instructions.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let (a8, a_rest) = a.as_chunks::<8>();
-    let (b8, b_rest) = b.as_chunks::<8>();
-    let mut lanes = [0.0_f32; 8];
-    for (x, y) in a8.iter().zip(b8) {
-        for (lane, (u, v)) in lanes.iter_mut().zip(x.iter().zip(y)) {
-            *lane += u * v;
-        }
+/// The sums of one group of units over `x`, two inputs at a time, so that no sum waits for the one before it.
+fn project(group: &[[f32; LANES]], x: &[f32]) -> [f32; LANES] {
+    let count = x.len().min(group.len());
+    let (x2, x_rest) = x[..count].as_chunks::<2>();
+    let (g2, g_rest) = group[..count].as_chunks::<2>();
+    let (mut even, mut odd) = ([0.0_f32; LANES], [0.0_f32; LANES]);
+    for (x, g) in x2.iter().zip(g2) {
+        even = add_times(even, x[0], g[0]);
+        odd = add_times(odd, x[1], g[1]);
     }
-    lanes.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(u, v)| u * v).sum::<f32>()
+    if let ([x], [g]) = (x_rest, g_rest) {
+        even = add_times(even, *x, *g);
+    }
+    add_times(even, 1.0, odd)
+}
+
+/// `sum + x · weights`, lane by lane: of arrays of this width the compiler makes vector instructions.
+#[inline(always)]
+fn add_times(sum: [f32; LANES], x: f32, weights: [f32; LANES]) -> [f32; LANES] {
+    std::array::from_fn(|lane| sum[lane] + x * weights[lane])
 }
 
 #[cfg(test)]
@@ -79,9 +110,31 @@ mod tests {
         let d = Dense::new(2, 1, vec![1.0, 2.0, -1.0, 3.0, 0.5], "TEST").expect("fits");
         assert_eq!(d.logit(&[1.0, 1.0]), 6.5);
         assert_eq!(d.logit(&[0.0, 0.0]), 0.5);
+        assert_eq!(d.logit(&[1.0]), 0.5 + 3.0 * 0.0_f32.max(1.0 - 1.0));
         assert!(Dense::new(2, 1, vec![0.0; 4], "TEST").is_err());
         assert!(Dense::new(0, 1, vec![0.0; 3], "TEST").is_err());
         assert!(Dense::parse(2, vec![0.0; 9], "TEST").is_ok());
         assert!(Dense::parse(2, vec![0.0; 8], "TEST").is_err());
+    }
+
+    #[test]
+    fn units_side_by_side_are_the_rows() {
+        for (inputs, hidden) in [(1, 1), (3, 8), (15, 24), (16, 9), (256, 32)] {
+            let at = |i: usize| ((i * 37 + 11) % 101) as f32 / 50.0 - 1.0;
+            let numbers: Vec<f32> = (0..hidden * (inputs + 2) + 1).map(at).collect();
+            for given in [inputs, inputs / 2, inputs + 1] {
+                let x: Vec<f32> = (0..given).map(|i| at(i * 7)).collect();
+                let (rows, rest) = numbers.split_at(hidden * inputs);
+                let want = rest[2 * hidden]
+                    + (0..hidden)
+                        .map(|h| {
+                            let sum: f32 = rows[h * inputs..][..inputs].iter().zip(&x).map(|(w, x)| w * x).sum();
+                            rest[hidden + h] * (sum + rest[h]).max(0.0)
+                        })
+                        .sum::<f32>();
+                let d = Dense::new(inputs, hidden, numbers.clone(), "TEST").expect("fits");
+                assert!((d.logit(&x) - want).abs() < 1e-2, "{inputs} {hidden} {given}: {} {want}", d.logit(&x));
+            }
+        }
     }
 }

@@ -5,14 +5,13 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use super::{Container, ModelError};
-use crate::text::Word;
+use crate::text::{Index, Word, word_hash};
 
 /// Numbers in one vector.
 pub const DIMENSIONS: usize = 256;
 /// Words longer than this are one unknown token.
 const WORD_BYTES_MAX: usize = 64;
 const UNKNOWN: u32 = 0;
-const EMPTY: u32 = u32::MAX;
 
 static BUILTIN: &[u8] = include_bytes!("../../../../models/embedding.bin");
 
@@ -30,17 +29,11 @@ pub struct Embedding {
     /// Bytes of each piece in `vocabulary`, without `##`.
     pieces: Vec<(u32, u32)>,
     /// Open-addressing tables of pieces that begin a word, and of those that go on.
-    begins: Table,
-    continues: Table,
+    begins: Index,
+    continues: Index,
     scales: Vec<f32>,
     /// Two's complement; a table inside the program is not copied.
     vectors: Cow<'static, [u8]>,
-}
-
-#[derive(Debug)]
-struct Table {
-    slots: Box<[(u32, u32)]>,
-    mask: u32,
 }
 
 #[derive(serde::Deserialize)]
@@ -97,8 +90,8 @@ impl Embedding {
         let mut this = Self {
             id: meta.id,
             pieces: Vec::with_capacity(count),
-            begins: Table::with_capacity(count),
-            continues: Table::with_capacity(count),
+            begins: Index::with_capacity(count),
+            continues: Index::with_capacity(count),
             vocabulary,
             scales,
             vectors,
@@ -115,7 +108,7 @@ impl Embedding {
             self.pieces.push((at + skip, at + length));
             // The first entry is the unknown token, which no text spells.
             if id > 0 {
-                table.insert(hash(&line.as_bytes()[skip as usize..]), id as u32);
+                table.insert(word_hash(&line.as_bytes()[skip as usize..]), id as u32);
             }
             at += length + 1;
         }
@@ -162,7 +155,7 @@ impl Embedding {
                     break None;
                 }
                 let part = &word.as_bytes()[at..end];
-                let hit = table.find(hash(part), |id| {
+                let hit = table.find(word_hash(part), |id| {
                     let (s, e) = self.pieces[id as usize];
                     self.vocabulary.as_bytes().get(s as usize..e as usize) == Some(part)
                 });
@@ -186,10 +179,8 @@ impl Embedding {
     /// Adds the vector of `token` to `sum`.
     pub fn add(&self, token: u32, sum: &mut [f32; DIMENSIONS]) {
         let at = token as usize * DIMENSIONS;
-        let (Some(vector), Some(&scale)) = (self.vectors.get(at..at + DIMENSIONS), self.scales.get(token as usize))
-        else {
-            return;
-        };
+        let vector = self.vectors.get(at..).and_then(|v| v.first_chunk::<DIMENSIONS>());
+        let (Some(vector), Some(&scale)) = (vector, self.scales.get(token as usize)) else { return };
         for (s, v) in sum.iter_mut().zip(vector) {
             *s += scale * f32::from(v.cast_signed());
         }
@@ -209,50 +200,9 @@ impl Embedding {
     }
 }
 
-impl Table {
-    fn with_capacity(entries: usize) -> Self {
-        let slots = (entries * 2).next_power_of_two().max(16);
-        Self { slots: vec![(0, EMPTY); slots].into_boxed_slice(), mask: slots as u32 - 1 }
-    }
-
-    fn insert(&mut self, hash: u32, id: u32) {
-        let mut at = hash & self.mask;
-        while self.slots[at as usize].1 != EMPTY {
-            at = (at + 1) & self.mask;
-        }
-        self.slots[at as usize] = (hash, id);
-    }
-
-    fn find(&self, hash: u32, same: impl Fn(u32) -> bool) -> Option<u32> {
-        let mut at = hash & self.mask;
-        loop {
-            let (h, id) = self.slots[at as usize];
-            if id == EMPTY {
-                return None;
-            }
-            if h == hash && same(id) {
-                return Some(id);
-            }
-            at = (at + 1) & self.mask;
-        }
-    }
-}
-
-/// A multiplicative hash over eight bytes at a time.
-fn hash(bytes: &[u8]) -> u32 {
-    let mut h = bytes.len() as u64 ^ 0x9e37_79b9_7f4a_7c15;
-    for chunk in bytes.chunks(8) {
-        let mut raw = [0; 8];
-        raw[..chunk.len()].copy_from_slice(chunk);
-        h = (h ^ u64::from_le_bytes(raw)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-        h ^= h >> 32;
-    }
-    h as u32
-}
-
 /// Scales to length one; the zero vector stays.
 pub fn normalise(vector: &mut [f32; DIMENSIONS]) {
-    let length = vector.iter().map(|v| v * v).sum::<f32>().sqrt();
+    let length = dot(vector, vector).sqrt();
     if length > 1e-9 {
         vector.iter_mut().for_each(|v| *v /= length);
     }
@@ -260,7 +210,18 @@ pub fn normalise(vector: &mut [f32; DIMENSIONS]) {
 
 /// The cosine of two unit vectors.
 pub fn cosine(a: &[f32; DIMENSIONS], b: &[f32; DIMENSIONS]) -> f32 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
+    dot(a, b)
+}
+
+/// The dot product in sixteen lanes, which the compiler turns into vector instructions.
+pub(super) fn dot(a: &[f32; DIMENSIONS], b: &[f32; DIMENSIONS]) -> f32 {
+    let mut lanes = [0.0_f32; 16];
+    for (x, y) in a.as_chunks::<16>().0.iter().zip(b.as_chunks::<16>().0) {
+        for lane in 0..16 {
+            lanes[lane] += x[lane] * y[lane];
+        }
+    }
+    lanes.iter().sum()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Hashed features of a view: word 1- to 3-grams and character 3- to 5-grams, in the order of the text, so that any run of
 //! words has a run of features; and the blocks (sentences) that windows are made of.
 
+use crate::text::word_hash;
 use crate::views::View;
 
 /// Tables have at most this many bits of index; smaller tables drop the high ones.
@@ -113,17 +114,6 @@ const fn shown(b: u8) -> u8 {
         b'\n' | b'\t' | b'\r' => b' ',
         _ => b,
     }
-}
-
-fn word_hash(word: &[u8]) -> u64 {
-    let mut h = 0xcbf2_9ce4_8422_2325_u64;
-    for chunk in word.chunks(8) {
-        let mut raw = [0; 8];
-        raw[..chunk.len()].copy_from_slice(chunk);
-        h = (h ^ u64::from_le_bytes(raw)).wrapping_mul(0x9fb2_1c65_1e98_df25);
-        h ^= h >> 31;
-    }
-    h
 }
 
 /// Spreads to 32 bits, of which the high ones are used.

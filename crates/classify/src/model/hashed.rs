@@ -47,11 +47,17 @@ impl Hashed {
 
     /// The logit of these features.
     pub fn logit(&self, indices: &[u32]) -> f32 {
-        if indices.is_empty() {
-            return self.bias;
-        }
-        let sum: i32 = indices.iter().map(|&i| i32::from(self.weights[(i >> self.shift) as usize])).sum();
-        sum as f32 * self.scale / (indices.len() as f32).sqrt() + self.bias
+        self.logit_of(self.sum(indices), indices.len())
+    }
+
+    /// The sum of the weights of these features, in units of the table.
+    pub(super) fn sum(&self, indices: &[u32]) -> i32 {
+        indices.iter().map(|&i| i32::from(self.weights[(i >> self.shift) as usize])).sum()
+    }
+
+    /// The logit of `count` features by the sum of their weights.
+    pub(super) fn logit_of(&self, sum: i32, count: usize) -> f32 {
+        if count == 0 { self.bias } else { sum as f32 * self.scale / (count as f32).sqrt() + self.bias }
     }
 }
 

@@ -8,6 +8,7 @@ mod dense;
 mod embedding;
 mod features;
 mod hashed;
+mod passages;
 mod surprisal;
 
 pub use adjacency::{Adjacency, RANK as ADJACENCY_RANK};
@@ -19,6 +20,7 @@ pub use dense::Dense;
 pub use embedding::{DIMENSIONS, Embedding, builtin_embedding, cosine, normalise};
 pub use features::{Block, Features, TABLE_BITS_MAX};
 pub use hashed::Hashed;
+pub use passages::{PASSAGE_SENTENCES, Passages, passages};
 pub use surprisal::{SUFFIX_FEATURES, Surprisal, TokenBins, suffix_windows};
 pub(crate) use surprisal::{SYMBOLS, symbol};
 

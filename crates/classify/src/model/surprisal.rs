@@ -202,48 +202,88 @@ pub fn suffix_windows(
     }
     let windows = bytes.len().saturating_sub(WINDOW_BYTES) / STEP_BYTES + 1;
     let skip = windows.div_ceil(WINDOWS_MAX);
+    let mut next: Option<Step> = None;
     for start in (0..windows).step_by(skip).map(|w| w * STEP_BYTES).chain([bytes.len().saturating_sub(WINDOW_BYTES)]) {
         let end = bytes.len().min(start + WINDOW_BYTES);
         let mut numbers = [0.0; SUFFIX_FEATURES];
-        numbers[..8].copy_from_slice(&describe(model, &bytes[start..end]));
+        let middle = start + (end - start).div_ceil(2);
+        // The second half of a window is the first of the next, but for what stood before it.
+        let first = match next.take().filter(|step| step.start == start) {
+            Some(step) => step.alone,
+            None => Step::of(model, bytes, start, middle).alone,
+        };
+        let second = Step::of(model, bytes, middle, end);
+        numbers[..8].copy_from_slice(&describe(&first, &second.after, end - start));
         numbers[8..].copy_from_slice(&bins.describe(start, end));
+        next = (end - middle == STEP_BYTES).then_some(second);
         see(start, numbers);
     }
 }
 
-fn describe(model: &Surprisal, window: &[u8]) -> [f32; 8] {
-    let mut halves = [0_u32; 2];
-    let (mut letters, mut marks, mut capitals, mut turns, mut runs, mut glued) =
-        (0_u32, 0_u32, 0_u32, 0_u32, 0_u32, 0_u32);
-    let (mut a, mut b) = (28_u8, 28_u8);
-    for (i, &byte) in window.iter().enumerate() {
+/// Counts over half a window: surprise, letters, marks, capitals, changes of case inside words, runs of marks, marks beside
+/// letters without a space.
+type Counts = [u32; 7];
+
+/// Half a window, counted as it stands after the text before it, and as if it began a text.
+struct Step {
+    start: usize,
+    after: Counts,
+    alone: Counts,
+}
+
+impl Step {
+    fn of(model: &Surprisal, bytes: &[u8], start: usize, end: usize) -> Self {
+        let before = |back: usize| start.checked_sub(back).map_or(SPACE, |at| symbol(bytes[at]));
+        // What stands before it reaches no further than its second character.
+        let (head, tail) = bytes[start..end].split_at((end - start).min(2));
+        let (mut after, mut alone) = (Counts::default(), Counts::default());
+        let context = count(model, head, (SPACE, SPACE), &mut alone);
+        count(model, head, (before(2), before(1)), &mut after);
+        let mut rest = Counts::default();
+        count(model, tail, context, &mut rest);
+        for i in 0..rest.len() {
+            after[i] += rest[i];
+            alone[i] += rest[i];
+        }
+        Self { start, after, alone }
+    }
+}
+
+const SPACE: u8 = symbol(b' ');
+const MARK_FIRST: u8 = 30;
+const OTHER: u8 = SYMBOLS as u8 - 1;
+
+/// Adds `text` after the symbols `(a, b)` to `counts`; returns the last two symbols.
+fn count(model: &Surprisal, text: &[u8], (mut a, mut b): (u8, u8), counts: &mut Counts) -> (u8, u8) {
+    let is_mark = |s: u8| (MARK_FIRST..OTHER).contains(&s);
+    for &byte in text {
         let c = symbol(byte);
-        halves[usize::from(i * 2 >= window.len())] += u32::from(model.at(a, b, c));
-        let letter = c <= 26 || c == SYMBOLS as u8 - 1;
-        let mark = (30..SYMBOLS as u8 - 1).contains(&c);
-        letters += u32::from(letter);
-        capitals += u32::from(c == 26);
-        marks += u32::from(mark);
-        turns += u32::from(c == 26 && b < 26);
-        runs += u32::from(mark && (30..SYMBOLS as u8 - 1).contains(&b) && b != c);
-        glued += u32::from(c <= 26 && (30..SYMBOLS as u8 - 1).contains(&b));
+        let (mark, after_mark) = (is_mark(c), is_mark(b));
+        let now = [
+            u32::from(model.at(a, b, c)),
+            u32::from(c <= 26 || c == OTHER),
+            u32::from(mark),
+            u32::from(c == 26),
+            u32::from(c == 26 && b < 26),
+            u32::from(mark && after_mark && b != c),
+            u32::from(c <= 26 && after_mark),
+        ];
+        for i in 0..now.len() {
+            counts[i] += now[i];
+        }
         (a, b) = (b, c);
     }
-    let n = window.len().max(1) as f32;
+    (a, b)
+}
+
+/// The numbers of a window of `bytes` by its two halves.
+fn describe(first: &Counts, second: &Counts, bytes: usize) -> [f32; 8] {
+    let n = bytes.max(1) as f32;
     let half = n / 2.0 * 16.0 * 5.0;
-    let mean = (halves[0] + halves[1]) as f32 / (n * 16.0 * 5.0);
-    let worst = halves[0].max(halves[1]) as f32 / half;
-    let share = |count: u32| count as f32 / n;
-    [
-        mean,
-        worst,
-        share(letters),
-        share(marks) * 4.0,
-        share(capitals) * 4.0,
-        share(turns) * 16.0,
-        share(runs) * 8.0,
-        share(glued) * 8.0,
-    ]
+    let mean = (first[0] + second[0]) as f32 / (n * 16.0 * 5.0);
+    let worst = first[0].max(second[0]) as f32 / half;
+    let share = |i: usize| (first[i] + second[i]) as f32 / n;
+    [mean, worst, share(1), share(2) * 4.0, share(3) * 4.0, share(4) * 16.0, share(5) * 8.0, share(6) * 8.0]
 }
 
 #[cfg(test)]

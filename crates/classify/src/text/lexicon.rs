@@ -1,10 +1,10 @@
 //! One look-up a word: which classes of trigger words it belongs to, and whether it is a common word in clear, read
 //! backwards or through rot13.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use super::index::{Index, word_hash};
 use super::lexicon_words::{CLASSES, COMMON};
 
 /// Classes of words, one bit each; a word may be of several.
@@ -105,37 +105,43 @@ pub fn look_up(word: &str) -> Known {
     if word.len() > WORD_BYTES_MAX {
         return Known::default();
     }
-    table().get(word.as_bytes()).copied().map_or(Known::default(), Known)
+    let lexicon = lexicon();
+    let found = lexicon.index.find(word_hash(word.as_bytes()), |id| lexicon.word(id) == Some(word.as_bytes()));
+    found.and_then(|id| lexicon.known.get(id as usize)).copied().unwrap_or_default()
 }
 
-/// FNV-1a over a short key: the keys are ours, so nobody can flood the table.
-#[derive(Clone, Copy)]
-pub struct Fnv(u64);
+/// Every word in one string, its end, and what is known of it.
+struct Lexicon {
+    index: Index,
+    words: Box<[u8]>,
+    ends: Box<[u32]>,
+    known: Box<[Known]>,
+}
 
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
+impl Lexicon {
+    fn word(&self, id: u32) -> Option<&[u8]> {
+        let start = id.checked_sub(1).map_or(Some(0), |before| self.ends.get(before as usize).copied())?;
+        self.words.get(start as usize..*self.ends.get(id as usize)? as usize)
     }
 }
 
-impl Hasher for Fnv {
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 29)
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &b in bytes {
-            self.0 = (self.0 ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3);
+fn lexicon() -> &'static Lexicon {
+    static LEXICON: OnceLock<Lexicon> = OnceLock::new();
+    LEXICON.get_or_init(|| {
+        let table = build();
+        let mut index = Index::with_capacity(table.len());
+        let (mut words, mut ends, mut known) = (Vec::new(), Vec::new(), Vec::new());
+        for (word, bits) in table {
+            index.insert(word_hash(&word), ends.len() as u32);
+            words.extend_from_slice(&word);
+            ends.push(words.len() as u32);
+            known.push(Known(bits));
         }
-    }
+        Lexicon { index, words: words.into(), ends: ends.into(), known: known.into() }
+    })
 }
 
-type Table = HashMap<Box<[u8]>, u64, BuildHasherDefault<Fnv>>;
-
-fn table() -> &'static Table {
-    static TABLE: OnceLock<Table> = OnceLock::new();
-    TABLE.get_or_init(build)
-}
+type Table = BTreeMap<Box<[u8]>, u64>;
 
 fn build() -> Table {
     let mut table = Table::default();

@@ -3,6 +3,7 @@
 
 mod confusables;
 mod fold;
+mod index;
 mod invisible;
 pub mod lexicon;
 mod lexicon_words;
@@ -10,6 +11,7 @@ mod mapped;
 mod words;
 
 pub use fold::{Fold, Signs, fold};
+pub(crate) use index::{Index, word_hash};
 pub use invisible::{Invisible, invisible};
 pub use mapped::Mapped;
 pub use words::{Word, words};

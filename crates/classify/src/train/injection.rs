@@ -222,7 +222,7 @@ struct Scored {
 
 fn score(model: &InjectionModel, embedding: &Embedding, p: &Prepared, channel: usize) -> Scored {
     let mut bins = TokenBins::of_written(p.text.len());
-    let parts: Parts = model.parts(embedding, &p.view, &p.features, &mut bins);
+    let parts: Parts = model.parts(embedding, &p.view, &p.features, &mut bins, |_, _| {});
     let (suffix, _) = model.suffix_logit(&p.text, &bins);
     let x = stack_features(&parts, suffix, p.rules[channel], p.view.words.len());
     Scored { source: p.source.clone(), positive: p.positive, x }

@@ -43,9 +43,10 @@ pub enum Reading {
 }
 
 impl Reading {
-    /// True for readings that no code announces: what they make of prose is gibberish, which must not be held against it.
+    /// True for readings that turn letters into others or round without a code that announces it: what they make of prose is
+    /// gibberish, which must not be held against it. Leet and spacing leave prose as it is.
     pub const fn is_guess(self) -> bool {
-        matches!(self, Self::Rot13 | Self::Leet | Self::Spaced | Self::Reversed | Self::WordsReversed)
+        matches!(self, Self::Rot13 | Self::Reversed | Self::WordsReversed)
     }
 
     /// The name that findings carry.
