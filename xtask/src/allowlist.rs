@@ -15,7 +15,7 @@ const TOOL: &str = "tools/allowlist.py";
 const USAGE: &str = "usage: cargo xtask allowlist fetch DIR [PACKAGE…] | check DIR | add DIR | make DIR
   fetch   the wheels that allow.sources.tsv names, or those of the given packages, each by its hash, into DIR
   check   says whether the table is what the wheels in DIR make
-  add     puts the wheels in DIR, all of packages that the table does not have, into the table and its sources
+  add     puts packages of which the table has none, or these very wheels, from DIR into the table and its sources
   make    writes the table and its sources anew from all wheels in DIR";
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
@@ -145,18 +145,30 @@ fn add(root: &Path, dir: &Path) -> Result<()> {
         let (old, new) = (read(&data.join("allow.tsv"))?, read(&made.join("allow.tsv"))?);
         let (mut lines, new) = (table(&old), table(&new));
         let have: BTreeSet<&str> = lines.keys().map(|m| top(m)).collect();
-        if let Some(module) = new.keys().find(|m| have.contains(top(m))) {
-            bail!("the table has {} already: `make` is for another version", top(module));
-        }
-        lines.extend(&new);
+        let packages: BTreeSet<&str> = new.keys().map(|m| top(m)).collect();
         let (mut wheels, added) =
             (sources(&read(&data.join("allow.sources.tsv"))?)?, sources(&read(&made.join("allow.sources.tsv"))?)?);
-        wheels.extend(added);
+        let known = added.iter().filter(|w| wheels.contains(w)).count();
+        if known != 0 && known != added.len() || known == 0 && packages.iter().any(|p| have.contains(p)) {
+            bail!("the table has other wheels of these packages: `make` is for other versions");
+        }
+        if let Some(w) =
+            wheels.iter().find(|w| known > 0 && !added.contains(w) && added.iter().any(|a| a.name == w.name))
+        {
+            bail!("{} {} is missing, while another version is there", w.name, w.version);
+        }
+        let old_lines = lines.len();
+        lines.retain(|m, _| !packages.contains(top(m)));
+        let removed = old_lines - lines.len();
+        lines.extend(&new);
+        if known == 0 {
+            wheels.extend(added);
+        }
         wheels.sort_by(|a, b| a.file.cmp(&b.file));
         let rows = wheels.iter().map(|w| [&w.name, &w.version, &w.sha256, &w.file].map(String::as_str).join("\t"));
         write(&data.join("allow.sources.tsv"), rows)?;
         write(&data.join("allow.tsv"), lines.values().map(|l| (*l).to_owned()))?;
-        crate::say(&format!("{} modules added", new.len()));
+        crate::say(&format!("{removed} modules taken out, {} put in", new.len()));
         Ok(())
     })
 }
