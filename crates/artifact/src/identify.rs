@@ -21,8 +21,19 @@ pub(crate) fn dispatch<'a>(scan: &mut Scan<'a, '_>, mut job: Job<'a>) {
     if !unpack(scan, &mut job) {
         return;
     }
-    scan.offer(&job);
     let head = job.source.bytes(0, HEAD_BYTES);
+    if job.source.is_stream() && head.starts_with(b"PK\x03\x04") {
+        // An archive is read from its end and back and forth: as a stream it would look as if it had no directory.
+        match job.source.whole(scan.config.archive_in_stream_bytes_max) {
+            Some(bytes) if scan.budget.inflate(bytes.len() as u64) => job.source = Source::owned(bytes),
+            _ => {
+                scan.format("zip");
+                scan.incomplete("an archive inside a compressed part is larger than the limit");
+                return;
+            }
+        }
+    }
+    scan.offer(&job);
     if head.is_empty() {
         scan.format("empty");
         return;

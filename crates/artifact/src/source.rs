@@ -89,6 +89,11 @@ impl<'a> Source<'a> {
         Self { start: 0, len, store: Rc::new(Store::Stream(RefCell::new(stream))) }
     }
 
+    /// True for a stream that is unpacked again whenever a reader goes back.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(&*self.store, Store::Stream(_))
+    }
+
     /// True when bytes of a stream were kept back, because it would have to be unpacked once more to reach them.
     pub(crate) fn kept_back(&self) -> bool {
         matches!(&*self.store, Store::Stream(s) if s.borrow().refused())

@@ -49,6 +49,21 @@ fn bytes_outside_the_members_of_a_zip() {
 }
 
 #[test]
+fn archives_in_compressed_streams() {
+    use std::io::Write;
+    let archive = zip(&[member("a.json", b"{}"), member("b.bin", &[7; 500])]);
+    let mut e = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    e.write_all(&archive).expect("memory");
+    let packed = e.finish().expect("memory");
+    let config = |n| ScanConfig { buffer_bytes_max: 100, archive_in_stream_bytes_max: n, ..ScanConfig::default() };
+    let n = archive.len() as u64;
+    let at = scan_bytes("m.npz.gz", &packed, &config(n));
+    assert!(at.is_clean() && at.tree.iter().any(|t| t.member.ends_with("a.json")), "{at:?}");
+    let past = scan_bytes("m.npz.gz", &packed, &config(n - 1));
+    assert!(!past.complete && !past.tampered, "{past:?}");
+}
+
+#[test]
 fn names_in_a_zip_and_in_a_tar() {
     let named = |n: usize| zip(&[member(&"n".repeat(n), b"{}")]);
     check("a.zip", &named(4096), &named(4097));
