@@ -138,7 +138,7 @@ def tables(rows, answers, cpu):
             levels.append((name + ", critical only", ("flagged critical",)))
         for label, want in levels:
             cells = [share(found, bad, want), share(found, bad, ("clean",)), share(found, bad, ("error", "skipped")),
-                     share(found, pickled, want), share(found, other, want), f"{cpu.get(name, 0):.0f}"]
+                     share(found, pickled, want), share(found, other, want), f"{cpu.get(name, 0):.1f}"]
             print("| " + " | ".join([label, *cells]) + " |")
     print()
     # Sources in the labels are `project:part`; the project is the class here, as in eval_artifacts.
