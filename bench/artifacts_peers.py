@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""Runs the published pickle and model scanners over a folder of labelled samples and makes the table of bench/artifacts.md.
+"""Runs casemate and the published pickle and model scanners over a folder of labelled samples, in one run, and makes the
+tables of bench/artifacts.md: in all, and by class.
 
+    cargo build --release -p casemate-artifact --example eval_artifacts
     python3 bench/artifacts_peers.py LABELS.csv SAMPLES_DIR VENV_DIR [--timeout 20] [--only NAME,NAME] [--log FILE]
 
 VENV_DIR is a virtual environment outside the repository with picklescan, modelscan, fickling and modelaudit. Each scanner
@@ -102,44 +104,81 @@ class Worker:
             self.process = None
 
 
+PICKLED = {"pickle", "pkl", "joblib", "pt", "pth", "npy", "npz", "container", "gz", "gzip", "bz2", "lzma", "xz", "lz4",
+           "torch-zip", "bin", "jit"}
+
+
+def casemate(binary, labels, samples):
+    """Answers of this project's scanner: flagged is blocked or for review, as it is for the peers."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    out = subprocess.run([binary, labels, samples, "--lines"], stdout=subprocess.PIPE, check=True, text=True).stdout
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    words = {"blocked": "flagged critical", "review": "flagged warning"}
+    answers = {path: words.get(answer, answer) for path, answer in (line.split("\t") for line in out.splitlines())}
+    return answers, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def share(found, rows, want):
+    told = [found[r["path"]] for r in rows if r["path"] in found]
+    n = sum(t.startswith(want) for t in told)
+    return f"{n}/{len(told)} ({100 * n / max(1, len(told)):.1f} %)"
+
+
+def tables(rows, answers, cpu):
+    bad = [r for r in rows if r["label"] == "malicious"]
+    pickled = [r for r in rows if r["label"] != "malicious" and r["format"] in PICKLED]
+    other = [r for r in rows if r["label"] != "malicious" and r["format"] not in PICKLED]
+    print("| scanner | malicious flagged | passed as clean | error or not supported | benign flagged, pickle-bearing formats | benign flagged, other formats | CPU s |")
+    print("|---|---|---|---|---|---|---|")
+    for name, found in answers.items():
+        levels = [(name, ("flagged",))]
+        if name == "casemate":
+            levels.append((name + ", blocked only", ("flagged critical",)))
+        if name == "modelaudit":
+            levels.append((name + ", critical only", ("flagged critical",)))
+        for label, want in levels:
+            cells = [share(found, bad, want), share(found, bad, ("clean",)), share(found, bad, ("error", "skipped")),
+                     share(found, pickled, want), share(found, other, want), f"{cpu.get(name, 0):.1f}"]
+            print("| " + " | ".join([label, *cells]) + " |")
+    print()
+    # Sources in the labels are `project:part`; the project is the class here, as in eval_artifacts.
+    classes = sorted({(r["label"], r["class"].replace(" ", ":").split(":")[0]) for r in rows}, reverse=True)
+    print("| label | class | " + " | ".join(answers) + " |\n|---|---" + "|---" * len(answers) + "|")
+    for label, kind in classes:
+        these = [r for r in rows if r["label"] == label and r["class"].replace(" ", ":").split(":")[0] == kind]
+        print(f"| {label} | {kind} ({len(these)}) | " + " | ".join(share(f, these, ("flagged",)).split(" ")[0] for f in answers.values()) + " |")
+
+
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("labels"), a.add_argument("samples"), a.add_argument("venv")
+    a.add_argument("--casemate", default="target/release/examples/eval_artifacts", help="the built example eval_artifacts")
     a.add_argument("--timeout", type=float, default=20)
     a.add_argument("--only", default="")
     a.add_argument("--log", default="")
     a = a.parse_args()
     rows = list(csv.DictReader(open(a.labels)))
-    pickled = {"pickle", "pkl", "joblib", "pt", "pth", "npy", "npz", "container", "gz", "gzip", "bz2", "lzma", "xz", "lz4", "torch-zip", "bin", "jit"}
-    print("| scanner | malicious flagged | passed as clean | error or not supported | benign flagged, pickle-bearing formats | benign flagged, other formats | CPU s |")
-    print("|---|---|---|---|---|---|---|", flush=True)
-    for name in SCANNERS:
-        if a.only and name not in a.only.split(","):
+    only = [n for n in a.only.split(",") if n]
+    answers, cpu = {}, {}
+    for name in ["casemate", *SCANNERS]:
+        if only and name not in only:
+            continue
+        if name == "casemate":
+            answers[name], cpu[name] = casemate(a.casemate, a.labels, a.samples)
             continue
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        w = Worker(os.path.join(a.venv, "bin", "python"), name)
-        results = []
+        w, found = Worker(os.path.join(a.venv, "bin", "python"), name), {}
         for r in rows:
-            results.append(w.ask(os.path.join(os.path.abspath(a.samples), r["path"]), a.timeout))
+            found[r["path"]] = w.ask(os.path.join(os.path.abspath(a.samples), r["path"]), a.timeout)
             if a.log:
                 with open(a.log, "a") as log:
-                    log.write(json.dumps({"scanner": name, "path": r["path"], "label": r["label"], "answer": results[-1]}) + "\n")
+                    log.write(json.dumps({"scanner": name, "path": r["path"], "label": r["label"], "answer": found[r["path"]]}) + "\n")
         w.stop()
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-        def share(pick, want):
-            s = [x for r, x in zip(rows, results) if pick(r)]
-            n = sum(x.startswith(want) for x in s)
-            return f"{n}/{len(s)} ({100 * n / max(1, len(s)):.1f} %)"
-
-        bad = lambda r: r["label"] == "malicious"
-        for label, want in [(name, ("flagged",))] + ([(name + ", critical only", ("flagged critical",))] if name == "modelaudit" else []):
-            print("| " + " | ".join([label, share(bad, want), share(bad, ("clean",)), share(bad, ("error", "skipped")), share(lambda r: not bad(r) and r["format"] in pickled, want),
-                  share(lambda r: not bad(r) and r["format"] not in pickled, want), f"{cpu:.0f}"]) + " |", flush=True)
-        late = sum(x == "error: time" for x in results)
-        if late:
-            print(f"{name}: {late} of {len(results)} files were not answered in {a.timeout:.0f} processor seconds", flush=True)
+        answers[name], cpu[name] = found, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        late = sum(x == "error: time" for x in found.values())
+        print(f"{name}: {len(found)} files, {cpu[name]:.0f} CPU s, {late} not answered in {a.timeout:.0f} processor seconds", file=sys.stderr, flush=True)
+    tables(rows, answers, cpu)
 
 
 main()

@@ -5,7 +5,8 @@
 
 Reads every *.whl in WHEEL_DIR with zipfile and ast (nothing is executed) and writes OUT_DIR/allow.tsv (one line for each
 module: module, classes, constructors, functions; tab between columns, space between names; sorted) and
-OUT_DIR/allow.sources.tsv (wheel, version, SHA-256). For each module-level name it decides:
+OUT_DIR/allow.sources.tsv (package, version, SHA-256, wheel). `cargo xtask allowlist` fetches the wheels, checks and makes
+the table. For each module-level name it decides:
 
 * c  class: may be made by __new__ and given state. Left out when the class, or a base in the same package, has a
      __setstate__, __new__, __del__ or __reduce__-target that reaches a sink.
@@ -37,6 +38,8 @@ AMBIGUOUS = {"call": {"subprocess", "sp"}, "run": {"subprocess", "sp", "runpy"},
              "from_file": {"torch"}, "environ": {"os"}, "Pool": None, "Process": None, "Thread": None, "mkdir": {"os"}, "start": set()}
 AMBIGUOUS["loads"] = {"pickle", "cloudpickle", "dill", "marshal", "_pickle"}
 SKIP_PARTS = {"tests", "test", "testing", "_testing", "conftest", "setup", "examples", "benchmarks", "docs", "__main__", "cli", "commands"}
+# Folders that some wheels carry beside their package by mistake: other packages of these names exist.
+STRAY_TOPS = {"benchmarks", "devtools", "scripts", "tools", "utils"}
 # Functions are kept for the packages whose objects hold references to them; elsewhere an unknown function is for review.
 FUNCTIONS_OF = ("sklearn", "numpy", "scipy", "pandas", "xgboost", "lightgbm", "catboost", "imblearn", "joblib", "torch.nn", "torch.functional",
                 "torch.special", "torch.distributions", "torch.optim", "transformers.activations", "timm.layers", "torchvision.transforms",
@@ -186,12 +189,12 @@ def main():
             while chunk := f.read(1 << 20):
                 digest.update(chunk)
         dist, version = name.split("-")[:2]
-        sources.append(f"{dist}\t{version}\t{digest.hexdigest()}")
+        sources.append(f"{dist}\t{version}\t{digest.hexdigest()}\t{name}")
         modules = {}
         with zipfile.ZipFile(path) as z:
             for info in z.infolist():
                 parts = info.filename.split("/")
-                if any(p in SKIP_PARTS or p.startswith("test_") for p in (q.rsplit(".", 1)[0] for q in parts)) or parts[0].endswith((".dist-info", ".data", ".libs")):
+                if any(p in SKIP_PARTS or p.startswith("test_") for p in (q.rsplit(".", 1)[0] for q in parts)) or parts[0] in STRAY_TOPS or parts[0].endswith((".dist-info", ".data", ".libs")):
                     continue
                 if info.filename.endswith((".py", ".pyi")) and info.file_size < 2_000_000:
                     mod = re.sub(r"(\.__init__)?\.pyi?$", "", info.filename.replace("/", "."))

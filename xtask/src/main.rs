@@ -1,7 +1,8 @@
-//! Chores of the house: `cargo xtask check | test | direction | docs`.
+//! Chores of the house: `cargo xtask check | test | direction | servers | allowlist`.
 //!
 //! Knows the workspace's layout and cargo; knows nothing of what the crates do.
 
+mod allowlist;
 mod check;
 mod direction;
 mod servers;
@@ -13,6 +14,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   test [ARGS]   run the workspace's tests; close with which servers were missing and what therefore did not run
   check         fmt, clippy, dependency direction, docs, tests: what CI runs
   direction     which crate may know which, read from `cargo metadata`
+  allowlist     fetch, check or make the artifact scanner's list of known classes from published wheels
   servers       which servers the tests use, and whether they answer";
 
 fn main() -> ExitCode {
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         "test" => testing::run(rest),
         "check" => check::run(),
         "direction" => direction::run(),
+        "allowlist" => allowlist::run(rest),
         "servers" => servers::print_all(),
         _ => {
             say(USAGE);

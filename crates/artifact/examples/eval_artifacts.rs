@@ -1,7 +1,8 @@
 //! Scores the scanner against a folder of labelled samples.
 //!
-//! `cargo run --release -p casemate-artifact --example eval_artifacts -- LABELS.csv SAMPLES_DIR [--misses]`
-//! LABELS.csv has the columns path, label (malicious | benign), format, class, tier; SAMPLES_DIR holds the paths.
+//! `cargo run --release -p casemate-artifact --example eval_artifacts -- LABELS.csv SAMPLES_DIR [--misses | --lines]`
+//! `--lines` prints a line for each file instead (path, tab, blocked, review, clean or error) for
+//! bench/artifacts_peers.py. LABELS.csv has the columns path, label (malicious | benign), format, class, tier; SAMPLES_DIR holds the paths.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -39,7 +40,7 @@ fn carries_pickle(report: &FileReport) -> bool {
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [labels, root, rest @ ..] = args.as_slice() else {
-        eprintln!("usage: eval_artifacts LABELS.csv SAMPLES_DIR [--misses]");
+        eprintln!("usage: eval_artifacts LABELS.csv SAMPLES_DIR [--misses | --lines]");
         return ExitCode::from(2);
     };
     let misses = rest.iter().any(|a| a == "--misses");
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         eprintln!("cannot read {labels}");
         return ExitCode::from(2);
     };
+    let lines = rest.iter().any(|a| a == "--lines");
     let config = ScanConfig::default();
     let mut classes: BTreeMap<(String, String), Tally> = BTreeMap::new();
     let mut groups: BTreeMap<&str, Tally> = BTreeMap::new();
@@ -54,6 +56,16 @@ fn main() -> ExitCode {
         let (Some(path), Some(label), Some(class)) = (row.get(0), row.get(1), row.get(3)) else { continue };
         let family = class.split([':', ' ']).next().unwrap_or(class).to_owned();
         let key = (label.to_owned(), family);
+        if lines {
+            let answer = match scan_path(&Path::new(root).join(path), &config) {
+                Err(_) => "error",
+                Ok(r) if r.is_blocked() => "blocked",
+                Ok(r) if r.is_clean() => "clean",
+                Ok(_) => "review",
+            };
+            println!("{path}\t{answer}");
+            continue;
+        }
         match scan_path(&Path::new(root).join(path), &config) {
             Err(e) => {
                 eprintln!("{path}: {e}");
@@ -86,6 +98,9 @@ fn main() -> ExitCode {
                 }
             }
         }
+    }
+    if lines {
+        return ExitCode::SUCCESS;
     }
     println!("| label | class | files | named or blocked | review | clean | errors |\n|---|---|---|---|---|---|---|");
     for ((label, class), t) in &classes {

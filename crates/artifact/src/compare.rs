@@ -2,8 +2,10 @@
 
 use crate::ScanConfig;
 use crate::budget::Budget;
+use crate::container::{stream, zip};
 use crate::format::{npy, safetensors};
 use crate::pickle;
+use crate::scan::{Job, Scan};
 use crate::source::Source;
 
 /// Offsets of the opcodes of the first pickle stream in `bytes`, as `pickletools.genops` lists them; up to the opcode at
@@ -42,4 +44,19 @@ pub fn safetensors_layout(bytes: &[u8]) -> Option<Vec<(String, u64, u64)>> {
     let header = bytes.get(8..end)?;
     let layout = safetensors::layout(header, (bytes.len() - end) as u64)?;
     layout.problems.is_empty().then(|| layout.tensors.into_iter().map(|t| (t.name, t.begin, t.end)).collect())
+}
+
+/// Members of a zip in the union of its views: the name as it stands there, and the unpacked bytes. A member that cannot
+/// be unpacked is left out; one that is damaged has the bytes before the damage.
+pub fn zip_members(bytes: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let config = ScanConfig::default();
+    let mut scan = Scan::new("", &config);
+    let job = Job::root(Source::borrowed(bytes));
+    let members = zip::members(&mut scan, &job).unwrap_or_default();
+    let unpacked = members.iter().filter_map(|m| {
+        let (packing, source) = m.packed(&job.source)?;
+        let decoded = stream::unpack(packing, &source, &config, &scan.budget)?;
+        Some((m.raw_name().to_vec(), decoded.source.whole(config.buffer_bytes_max)?))
+    });
+    unpacked.collect()
 }

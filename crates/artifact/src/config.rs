@@ -18,6 +18,9 @@ pub struct ScanConfig {
     pub ratio_max: u64,
     /// Decompressed members up to this size are held in memory; larger ones are streamed.
     pub buffer_bytes_max: u64,
+    /// Zip archives inside a compressed stream up to this size are held in memory: they are read from their end, which a
+    /// stream does not allow.
+    pub archive_in_stream_bytes_max: u64,
     /// Files up to this size are read whole; larger ones are read in windows.
     pub file_in_memory_bytes_max: u64,
     /// Pickle opcodes over all streams of the file.
@@ -36,6 +39,8 @@ pub struct ScanConfig {
     pub work_max: u64,
     /// Bytes of one JSON, XML or other text document that is parsed whole.
     pub text_bytes_max: u64,
+    /// Bytes of a zip outside its members and directories that are searched for hidden members.
+    pub zip_gap_bytes_max: u64,
     /// Set by the caller to stop a scan; the report then says that it is incomplete.
     pub cancel: Option<Arc<AtomicBool>>,
 }
@@ -49,6 +54,7 @@ impl Default for ScanConfig {
             ratio_floor_bytes: 32 << 20,
             ratio_max: 400,
             buffer_bytes_max: 8 << 20,
+            archive_in_stream_bytes_max: 32 << 20,
             file_in_memory_bytes_max: 8 << 20,
             opcodes_max: 2_000_000_000,
             stack_max: 1 << 20,
@@ -58,6 +64,7 @@ impl Default for ScanConfig {
             findings_max: 200,
             work_max: 50_000_000,
             text_bytes_max: 16 << 20,
+            zip_gap_bytes_max: 256 << 20,
             cancel: None,
         }
     }

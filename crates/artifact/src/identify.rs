@@ -3,8 +3,8 @@
 use crate::container::stream::{self, Codec, Ending};
 use crate::container::{sevenz, tar, torch, zip};
 use crate::format::{
-    boosting, code, coreml, executorch, gguf, hdf5, json_model, msgpack, npy, onnx, paddle, rds, safetensors, skops,
-    template, tensorflow, tflite, ubjson, xml,
+    boosting, code, coreml, executorch, gguf, hdf5, json_model, lightgbm, msgpack, npy, ocdbt, onnx, paddle, rds,
+    safetensors, skops, template, tensorflow, tensorrt, tflite, ubjson, xml,
 };
 use crate::pickle::{self, Setting};
 use crate::policy;
@@ -21,8 +21,19 @@ pub(crate) fn dispatch<'a>(scan: &mut Scan<'a, '_>, mut job: Job<'a>) {
     if !unpack(scan, &mut job) {
         return;
     }
-    scan.offer(&job);
     let head = job.source.bytes(0, HEAD_BYTES);
+    if job.source.is_stream() && head.starts_with(b"PK\x03\x04") {
+        // An archive is read from its end and back and forth: as a stream it would look as if it had no directory.
+        match job.source.whole(scan.config.archive_in_stream_bytes_max) {
+            Some(bytes) if scan.budget.inflate(bytes.len() as u64) => job.source = Source::owned(bytes),
+            _ => {
+                scan.format("zip");
+                scan.incomplete("an archive inside a compressed part is larger than the limit");
+                return;
+            }
+        }
+    }
+    scan.offer(&job);
     if head.is_empty() {
         scan.format("empty");
         return;
@@ -37,6 +48,9 @@ pub(crate) fn dispatch<'a>(scan: &mut Scan<'a, '_>, mut job: Job<'a>) {
         pickle::scan_pickle(scan, &job, 0, Setting::Guess);
     }
     mismatch(scan, &job, &name, pickled);
+    if job.source.kept_back() {
+        scan.incomplete("a large compressed part would have to be unpacked more often than the limit");
+    }
 }
 
 /// Archives and compressed streams.
@@ -118,16 +132,15 @@ fn formats<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, head: &[u8], name: &str) 
     if ubjson::looks_like(head) {
         ubjson::scan_ubjson(scan, job);
     }
-    if head.starts_with(b"ptrt") || head.starts_with(b"ftrt") {
-        scan.format("tensorrt");
-        scan.find(
-            &rules::NATIVE_ENGINE,
-            Review,
-            0,
-            "a compiled engine: what it does cannot be read",
-            String::new(),
-            &[],
-        );
+    if tensorrt::looks_like(head) {
+        tensorrt::scan_tensorrt(scan, job);
+    }
+    if lightgbm::looks_like(head) {
+        lightgbm::scan_lightgbm(scan, job);
+    }
+    let path = if job.member.is_empty() { scan.name.clone() } else { job.member.clone() };
+    if job.hint == Hint::Member && ocdbt::looks_like(head, &path) {
+        ocdbt::scan_ocdbt(scan, job);
     }
     if rds::looks_like(head) {
         rds::scan_rds(scan, job, head);
@@ -175,13 +188,19 @@ fn formats<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, head: &[u8], name: &str) 
 
 /// Templates and other text: Jinja files, YAML beside a model.
 fn text(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u8], name: &str) {
-    if job.source.len() > scan.config.text_bytes_max || head.iter().any(|b| *b < 9 || (14..27).contains(b)) {
+    let named = [".jinja", ".jinja2", ".j2", ".template", ".tmpl"].iter().any(|e| name.ends_with(e));
+    let yaml = name.ends_with(".yaml") || name.ends_with(".yml");
+    if head.iter().any(|b| *b < 9 || (14..27).contains(b)) {
         return;
     }
-    let Some(bytes) = job.source.whole(scan.config.text_bytes_max) else { return };
+    let Some(bytes) = job.source.whole(scan.config.text_bytes_max) else {
+        if named || yaml {
+            scan.incomplete("a template or YAML document longer than the limit");
+        }
+        return;
+    };
     let Ok(text) = std::str::from_utf8(&bytes) else { return };
     scan.format("text");
-    let named = [".jinja", ".jinja2", ".j2", ".template", ".tmpl"].iter().any(|e| name.ends_with(e));
     // Any text may hold braces; what is too long for a template is one only by its name.
     if template::is_template(text)
         && !name.ends_with(".py")
@@ -190,7 +209,7 @@ fn text(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u8], name: &str) {
         scan.format("template");
         template::check(scan, text, 0, "the template");
     }
-    if name.ends_with(".yaml") || name.ends_with(".yml") {
+    if yaml {
         targets(scan, text);
         for tag in ["!!python/object", "!!python/name", "!!python/module", "!python/object"] {
             if let Some(at) = text.find(tag) {
@@ -220,7 +239,11 @@ fn is_prose(text: &str) -> bool {
 
 /// `_target_` of Hydra configurations: the dotted name of what is called when the model is instantiated.
 fn targets(scan: &mut Scan<'_, '_>, text: &str) {
-    for (at, _) in text.match_indices("_target_").take(4096) {
+    for (at, _) in text.match_indices("_target_") {
+        if !scan.budget.work(1) {
+            scan.incomplete("the work budget is spent in a configuration");
+            return;
+        }
         let rest = text[at + 8..].trim_start_matches(['"', '\'']).trim_start();
         let Some(value) = rest.strip_prefix(':') else { continue };
         let path: String = value

@@ -26,7 +26,7 @@ mod tree;
 
 pub use advice::conversion_advice;
 pub use bom::ml_bom;
-pub use compare::{NpyHeader, npy_header, pickle_opcodes, safetensors_layout};
+pub use compare::{NpyHeader, npy_header, pickle_opcodes, safetensors_layout, zip_members};
 pub use config::ScanConfig;
 pub use explain::{ExplainLine, explain_bytes, explain_path};
 pub use report::{ArtifactFinding, ArtifactSeverity, FileReport, ScanDocument, TreeNode};

@@ -80,6 +80,8 @@ rules! {
     EXPORT_PROGRAM = "artifact/export-program", false, LOOK, ["AML.T0011.000", "CWE-95"];
     MSGPACK_OBJECTS = "artifact/msgpack-objects", false, SAFETENSORS, ["AML.T0011.000", "CWE-502"];
     ARRAY_CODEC = "artifact/array-pickle-codec", false, SAFETENSORS, ["AML.T0011.000", "CWE-502"];
+    OCDBT_PATH = "artifact/ocdbt-outside-path", false, REBUILD, ["CWE-22", "CWE-73"];
+    OPENVINO_CUSTOM = "artifact/openvino-custom-operator", false, LOOK, ["AML.T0011.000"];
     MXNET_CUSTOM = "artifact/mxnet-custom-operator", false, LOOK, ["AML.T0011.000"];
     REMOTE_CODE = "artifact/remote-code", false, NO_REMOTE, ["AML.T0011.000", "CWE-829"];
     NATIVE_ENGINE = "artifact/native-engine", false, LOOK, ["AML.T0011.000"];

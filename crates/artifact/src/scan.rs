@@ -92,7 +92,21 @@ impl<'a> Child<'a> {
     }
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
+    /// The file itself.
+    pub(crate) fn root(source: Source<'a>) -> Self {
+        Job {
+            source,
+            member: String::new(),
+            depth: 0,
+            hint: Hint::Member,
+            node: 0,
+            packing: Packing::Plain,
+            promise: None,
+            storages: None,
+        }
+    }
+
     /// The last part of the name, which carries the extension.
     pub(crate) fn file_name<'s>(&'s self, scan: &'s Scan<'_, '_>) -> &'s str {
         let full = if self.member.is_empty() { &scan.name } else { &self.member };
@@ -122,7 +136,7 @@ pub(crate) struct Scan<'a, 'c> {
 }
 
 impl<'a, 'c> Scan<'a, 'c> {
-    fn new(name: &str, config: &'c ScanConfig) -> Self {
+    pub(crate) fn new(name: &str, config: &'c ScanConfig) -> Self {
         Self {
             config,
             budget: Budget::new(config),
@@ -282,16 +296,7 @@ impl<'a, 'c> Scan<'a, 'c> {
             parent: None,
             severity: ArtifactSeverity::Data,
         });
-        self.queue.push(Job {
-            source: root,
-            member: String::new(),
-            depth: 0,
-            hint: Hint::Member,
-            node: 0,
-            packing: Packing::Plain,
-            promise: None,
-            storages: None,
-        });
+        self.queue.push(Job::root(root));
         while let Some(job) = self.queue.pop() {
             if self.config.cancelled() {
                 self.incomplete("the scan was stopped by its caller");

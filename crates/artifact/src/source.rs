@@ -89,6 +89,16 @@ impl<'a> Source<'a> {
         Self { start: 0, len, store: Rc::new(Store::Stream(RefCell::new(stream))) }
     }
 
+    /// True for a stream that is unpacked again whenever a reader goes back.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(&*self.store, Store::Stream(_))
+    }
+
+    /// True when bytes of a stream were kept back, because it would have to be unpacked once more to reach them.
+    pub(crate) fn kept_back(&self) -> bool {
+        matches!(&*self.store, Store::Stream(s) if s.borrow().refused())
+    }
+
     /// Length in bytes.
     pub(crate) fn len(&self) -> u64 {
         self.len
@@ -241,6 +251,17 @@ impl<'s, 'a> Window<'s, 'a> {
         self.upto(at, 1).first().copied()
     }
 
+    /// What is in memory from `at` on, without reading; nothing when that is not.
+    #[inline]
+    pub(crate) fn at_hand(&self, at: u64) -> &[u8] {
+        let (all, base) = match self.memory {
+            Some(m) => (m, 0),
+            None => (self.buf.as_slice(), self.base),
+        };
+        let from = at.checked_sub(base).and_then(|n| usize::try_from(n).ok());
+        from.and_then(|n| all.get(n..)).unwrap_or_default()
+    }
+
     /// Up to `n` bytes at `at`, fewer only at the end; `n` ≤ 256 KiB.
     #[inline]
     pub(crate) fn upto(&mut self, at: u64, n: usize) -> &[u8] {
@@ -264,7 +285,7 @@ impl<'s, 'a> Window<'s, 'a> {
     #[cold]
     fn refill(&mut self, at: u64, n: usize) -> &[u8] {
         let n = n.min(WINDOW_BYTES);
-        let inside = at >= self.base && at + n as u64 <= self.base + self.buf.len() as u64;
+        let inside = at >= self.base && at.saturating_add(n as u64) <= self.base + self.buf.len() as u64;
         let at_end = at >= self.base
             && self.base + self.buf.len() as u64 == self.source.len()
             && at <= self.base + self.buf.len() as u64;

@@ -135,6 +135,8 @@ pub(crate) struct ForwardStream<'a> {
     decoder: Option<Box<dyn Read + 'a>>,
     at: u64,
     restarts_left: u32,
+    /// Bytes were wanted that another restart would have given.
+    refused: bool,
 }
 
 /// How often a large stream may be decoded again from its start.
@@ -142,13 +144,19 @@ const RESTARTS_MAX: u32 = 12;
 
 impl<'a> ForwardStream<'a> {
     fn new(codec: Coder, source: Source<'a>) -> Self {
-        Self { codec, source, decoder: None, at: 0, restarts_left: RESTARTS_MAX }
+        Self { codec, source, decoder: None, at: 0, restarts_left: RESTARTS_MAX, refused: false }
+    }
+
+    /// True when bytes were kept back because the restarts are spent.
+    pub(crate) fn refused(&self) -> bool {
+        self.refused
     }
 
     /// Fills `buf` from `at`; fewer bytes at the end, on damage, or when restarts are spent.
     pub(crate) fn read_at(&mut self, at: u64, buf: &mut [u8]) -> usize {
         if self.decoder.is_none() || at < self.at {
             if self.restarts_left == 0 {
+                self.refused = true;
                 return 0;
             }
             self.restarts_left -= 1;

@@ -33,19 +33,19 @@ fn text(field: &[u8]) -> String {
     String::from_utf8_lossy(&field[..end]).into_owned()
 }
 
-/// Records of a pax header: `length key=value\n`.
+/// Records of a pax header: `length key=value\n`. The last one of a key counts.
 fn pax(body: &[u8], key: &str) -> Option<String> {
     let mut rest = body;
-    while !rest.is_empty() {
-        let space = memchr::memchr(b' ', rest)?;
-        let n: usize = std::str::from_utf8(&rest[..space]).ok()?.parse().ok()?;
-        let record = rest.get(space + 1..n)?;
+    let mut value = None;
+    while let Some(space) = memchr::memchr(b' ', rest) {
+        let n: Option<usize> = std::str::from_utf8(&rest[..space]).ok().and_then(|n| n.parse().ok());
+        let Some((n, record)) = n.and_then(|n| Some((n, rest.get(space + 1..n)?))) else { break };
         if let Some(v) = record.strip_prefix(key.as_bytes()).and_then(|r| r.strip_prefix(b"=")) {
-            return Some(String::from_utf8_lossy(v.strip_suffix(b"\n").unwrap_or(v)).into_owned());
+            value = Some(String::from_utf8_lossy(v.strip_suffix(b"\n").unwrap_or(v)).into_owned());
         }
-        rest = rest.get(n..)?;
+        rest = &rest[n..];
     }
-    None
+    value
 }
 
 /// Reads the headers and queues the files.
@@ -108,6 +108,9 @@ pub(crate) fn scan_tar<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
         };
         match kind {
             b'L' | b'K' | b'x' | b'g' => {
+                if size > NAME_BYTES_MAX {
+                    scan.incomplete(format!("a tar name or header of more than {NAME_BYTES_MAX} bytes"));
+                }
                 let raw = job.source.bytes(body, usize::try_from(size.min(NAME_BYTES_MAX)).unwrap_or(0));
                 match kind {
                     b'L' => long_name = Some(text(&raw)),
@@ -202,6 +205,8 @@ mod tests {
         assert_eq!(number(&[0xff; 12]), None, "past 64 bits");
         assert_eq!(pax(b"13 path=a/b/\n", "path").as_deref(), Some("a/b/"));
         assert_eq!(pax(b"99 path=a\n", "path"), None);
+        assert_eq!(pax(b"10 path=a\n10 path=b\n", "path").as_deref(), Some("b"), "the last one counts");
+        assert_eq!(pax(b"10 path=a\nx", "path").as_deref(), Some("a"), "damage behind it");
         assert!(!looks_like(&[0; 512]) && !looks_like(b"short"));
     }
 }

@@ -24,9 +24,7 @@ const LOCATOR64: &[u8; 4] = b"PK\x06\x07";
 const TAIL_BYTES: u64 = 1 << 20;
 /// End records followed.
 const ENDS_MAX: usize = 16;
-/// Gap bytes searched for hidden headers.
-const GAP_BYTES_MAX: u64 = 256 << 20;
-/// Longest member name kept.
+/// Longest member name read; of a longer one a byte more is kept, by which it is told.
 const NAME_BYTES_MAX: usize = 4096;
 
 /// What one view says of a member.
@@ -42,6 +40,8 @@ struct Entry {
     local: u64,
     /// Unix mode, when the archive was made on Unix.
     mode: u32,
+    /// The name in the extra field 0x7075, when readers that know it would take it instead.
+    second_name: Option<Vec<u8>>,
     /// Where this record itself is.
     at: u64,
 }
@@ -63,12 +63,13 @@ pub(crate) fn has_end_record(source: &Source<'_>) -> bool {
     let len = source.len();
     let tail = len.min(66 << 10);
     let bytes = source.bytes(len - tail, usize::try_from(tail).unwrap_or(0));
-    memchr::memmem::rfind_iter(&bytes, END).any(|i| {
-        let entries = u16_at(&bytes, i + 10);
+    memchr::memmem::rfind_iter(&bytes, END).take(ENDS_MAX).any(|i| {
         let size = u64::from(u32_at(&bytes, i + 12));
         let offset = u64::from(u32_at(&bytes, i + 16));
         let at = len - tail + i as u64;
-        entries > 0 && (offset.saturating_add(size) <= at || offset == u64::from(u32::MAX))
+        // The directory is where the record says, or right before it for readers that go by its length.
+        i >= 20 && bytes[i - 20..].starts_with(LOCATOR64)
+            || [Some(offset), at.checked_sub(size)].into_iter().flatten().any(|d| source.bytes(d, 4) == CENTRAL)
     })
 }
 
@@ -76,9 +77,19 @@ pub(crate) fn has_end_record(source: &Source<'_>) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Directory {
     at: u64,
-    shift: u64,
+    /// Negative where the offsets were written for an archive that stood further behind, as after a cut prefix.
+    shift: i64,
     entries: u64,
     end: u64,
+}
+
+/// An end record: how many entries, how many bytes of directory, where it begins, and where the record stands.
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    entries: u64,
+    size: u64,
+    offset: u64,
+    tail: u64,
 }
 
 struct Zip<'s, 'a> {
@@ -91,13 +102,13 @@ impl Zip<'_, '_> {
         self.window.exact(at, 4).is_some_and(|b| b == signature)
     }
 
-    /// Every end record in the tail, last first.
+    /// Every end record in the tail, last first; more than [`ENDS_MAX`] when there are more.
     fn ends(&mut self) -> Vec<u64> {
         let from = self.len.saturating_sub(TAIL_BYTES);
         let mut out = Vec::new();
         let mut at = self.len;
         // Windows overlap by three bytes so that no signature is cut.
-        while at > from && out.len() < ENDS_MAX {
+        while at > from && out.len() <= ENDS_MAX {
             let start = at.saturating_sub(64 << 10).max(from);
             let part = self.window.upto(start, usize::try_from(at - start + 3).unwrap_or(0));
             for i in memchr::memmem::rfind_iter(part, END) {
@@ -108,48 +119,60 @@ impl Zip<'_, '_> {
             }
             at = start;
         }
-        out.truncate(ENDS_MAX);
         out
     }
 
     /// The directories that an end record leads to, one for each way of reading it.
     fn directories(&mut self, end: u64) -> Vec<Directory> {
         let Some(r) = self.window.exact(end, 22).map(<[u8]>::to_vec) else { return Vec::new() };
-        let (mut entries, mut size, mut offset) =
-            (u64::from(u16_at(&r, 10)), u64::from(u32_at(&r, 12)), u64::from(u32_at(&r, 16)));
-        let mut tail = end;
+        let (entries, size, offset) = (u64::from(u16_at(&r, 10)), u64::from(u32_at(&r, 12)), u64::from(u32_at(&r, 16)));
+        let short = Record { entries, size, offset, tail: end };
+        let mut records = Vec::new();
         if end >= 20 && self.is(end - 20, LOCATOR64) {
             let locator = self.window.exact(end - 20, 20).map(<[u8]>::to_vec).unwrap_or_default();
-            let mut candidates = vec![u64_at(&locator, 8)];
-            if end >= 76 {
-                candidates.push(end - 76);
+            // Where the locator says (miniz), and right before the locator (zipfile up to Python 3.13).
+            let mut places = vec![u64_at(&locator, 8)];
+            if end >= 76 && places[0] != end - 76 {
+                places.push(end - 76);
             }
-            for c in candidates {
-                if self.is(c, END64)
-                    && let Some(r) = self.window.exact(c, 56).map(<[u8]>::to_vec)
+            for tail in places {
+                if self.is(tail, END64)
+                    && let Some(r) = self.window.exact(tail, 56).map(<[u8]>::to_vec)
                 {
-                    (entries, size, offset) = (u64_at(&r, 32), u64_at(&r, 40), u64_at(&r, 48));
-                    tail = c;
-                    break;
+                    records.push(Record {
+                        entries: u64_at(&r, 32),
+                        size: u64_at(&r, 40),
+                        offset: u64_at(&r, 48),
+                        tail,
+                    });
                 }
             }
         }
-        let mut out = Vec::new();
-        if offset <= end {
-            out.push(Directory { at: offset, shift: 0, entries, end });
+        // Readers differ in whether the wide record counts where the short one needs none.
+        if records.is_empty() || short.offset != u64::from(u32::MAX) {
+            records.push(short);
         }
-        if let Some(implied) = tail.checked_sub(size)
-            && implied >= offset
-        {
-            let d = Directory { at: implied, shift: implied - offset, entries, end };
-            if !out.contains(&d) {
-                out.push(d);
+        let mut out: Vec<Directory> = Vec::new();
+        for r in records {
+            let mut add = |at: u64, shift: i64| {
+                if !out.iter().any(|d| d.at == at && d.shift == shift) {
+                    out.push(Directory { at, shift, entries: r.entries, end });
+                }
+            };
+            if r.offset <= end {
+                add(r.offset, 0);
+            }
+            // zipfile goes by the length of the directory; the difference may have either sign.
+            if let Some(implied) = r.tail.checked_sub(r.size)
+                && let Ok(shift) = i64::try_from(i128::from(implied) - i128::from(r.offset))
+            {
+                add(implied, shift);
             }
         }
         out
     }
 
-    fn central(&mut self, at: u64, shift: u64) -> Option<(Entry, u64)> {
+    fn central(&mut self, at: u64, shift: i64) -> Option<(Entry, u64)> {
         let h = self.window.exact(at, 46)?.to_vec();
         if &h[..4] != CENTRAL {
             return None;
@@ -157,7 +180,7 @@ impl Zip<'_, '_> {
         let (name_len, extra_len, comment_len) =
             (usize::from(u16_at(&h, 28)), usize::from(u16_at(&h, 30)), u64::from(u16_at(&h, 32)));
         let rest = self.window.upto(at + 46, name_len + extra_len).to_vec();
-        let name = rest.get(..name_len.min(NAME_BYTES_MAX))?.to_vec();
+        let name = rest.get(..name_len.min(NAME_BYTES_MAX + 1))?.to_vec();
         let mut e = Entry {
             name,
             flags: u16_at(&h, 8),
@@ -167,10 +190,14 @@ impl Zip<'_, '_> {
             size: u64::from(u32_at(&h, 24)),
             local: u64::from(u32_at(&h, 42)),
             mode: u32_at(&h, 38) >> 16,
+            second_name: None,
             at,
         };
-        widen(&mut e, rest.get(name_len..).unwrap_or_default());
-        e.local = e.local.saturating_add(shift);
+        let extra = rest.get(name_len..).unwrap_or_default();
+        e.second_name = second_name(extra, &e.name);
+        widen(&mut e, extra);
+        // What leads before the beginning of the file leads nowhere.
+        e.local = e.local.checked_add_signed(shift).unwrap_or(u64::MAX);
         Some((e, at + 46 + (name_len + extra_len) as u64 + comment_len))
     }
 
@@ -182,7 +209,7 @@ impl Zip<'_, '_> {
         }
         let (name_len, extra_len) = (usize::from(u16_at(&h, 26)), usize::from(u16_at(&h, 28)));
         let rest = self.window.upto(at + 30, name_len + extra_len).to_vec();
-        let name = rest.get(..name_len.min(NAME_BYTES_MAX))?.to_vec();
+        let name = rest.get(..name_len.min(NAME_BYTES_MAX + 1))?.to_vec();
         let mut e = Entry {
             name,
             flags: u16_at(&h, 6),
@@ -192,6 +219,7 @@ impl Zip<'_, '_> {
             size: u64::from(u32_at(&h, 22)),
             local: at,
             mode: 0,
+            second_name: None,
             at,
         };
         widen(&mut e, rest.get(name_len..).unwrap_or_default());
@@ -219,14 +247,39 @@ fn widen(e: &mut Entry, extra: &[u8]) {
     }
 }
 
+/// The name in the extra field 0x7075 (Info-ZIP), which counts where its check sum is that of the first name.
+fn second_name(extra: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let mut i = 0;
+    while i + 4 <= extra.len() {
+        let (id, n) = (u16_at(extra, i), usize::from(u16_at(extra, i + 2)));
+        let body = extra.get(i + 4..i + 4 + n)?;
+        if id == 0x7075 && body.len() > 5 && body[0] == 1 && u32_at(body, 1) == crc32fast::hash(name) {
+            return Some(body[5..].to_vec()).filter(|second| second != name);
+        }
+        i += 4 + n;
+    }
+    None
+}
+
 fn text(name: &[u8]) -> String {
     String::from_utf8_lossy(name).into_owned()
 }
 
 /// Reads the archive in `job` and queues its members.
 pub(crate) fn scan_zip<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
+    if let Some(members) = members(scan, job) {
+        queue(scan, job, members);
+    }
+}
+
+/// The members of every view of the archive in `job`; `None` when the budget is spent.
+pub(crate) fn members<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) -> Option<Vec<Member>> {
     let mut zip = Zip { window: Window::new(&job.source), len: job.source.len() };
-    let ends = zip.ends();
+    let mut ends = zip.ends();
+    if ends.len() > ENDS_MAX {
+        scan.incomplete(format!("more than {ENDS_MAX} end records of a zip"));
+        ends.truncate(ENDS_MAX);
+    }
     let mut entries: Vec<Entry> = Vec::new();
     let mut directories: Vec<(Directory, u64)> = Vec::new();
     // Bytes of stored members. An end record in one of them is that of an archive inside this one, which is read as such.
@@ -245,7 +298,7 @@ pub(crate) fn scan_zip<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
             while let Some((e, next)) = zip.central(at, d.shift) {
                 if !scan.budget.work(1) {
                     scan.incomplete("the work budget is spent in a zip directory");
-                    return;
+                    return None;
                 }
                 n += 1;
                 // The same record through another reading of its offset is another entry only where it leads elsewhere.
@@ -260,6 +313,14 @@ pub(crate) fn scan_zip<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
             }
             if n > 0 {
                 directories.push((d, at));
+                if d.shift < 0 {
+                    report(
+                        scan,
+                        d.at,
+                        "the directory is that of a longer file: readers differ in whether they open it",
+                        format!("offsets are {} too large", d.shift.unsigned_abs()),
+                    );
+                }
             }
             if n > 0 && n != (d.entries & 0xffff) && n != d.entries {
                 report(
@@ -287,7 +348,7 @@ pub(crate) fn scan_zip<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
     }
     let found: HashSet<u64> = checked.iter().filter(|(_, l)| l.is_some()).map(|(e, _)| e.at).collect();
     checked.retain(|(e, l)| l.is_some() || !found.contains(&e.at));
-    views(scan, &mut zip, job, checked, &directories, &ends);
+    Some(views(scan, &mut zip, checked, &directories, &ends))
 }
 
 fn report(scan: &mut Scan<'_, '_>, at: u64, message: &str, evidence: impl Into<String>) {
@@ -305,11 +366,10 @@ struct Region {
 fn views<'a>(
     scan: &mut Scan<'a, '_>,
     zip: &mut Zip<'_, 'a>,
-    job: &Job<'a>,
     checked: Vec<(Entry, Option<(Entry, u64)>)>,
     directories: &[(Directory, u64)],
     ends: &[u64],
-) {
+) -> Vec<Member> {
     let mut members: Vec<Member> = Vec::new();
     let mut regions: Vec<Region> = Vec::new();
     let mut names: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
@@ -366,7 +426,7 @@ fn views<'a>(
     }
     let orphans = gaps(scan, zip, &mut regions, checked.is_empty());
     members.extend(orphans);
-    queue(scan, job, members);
+    members
 }
 
 fn compare(scan: &mut Scan<'_, '_>, central: &Entry, local: &Entry) {
@@ -395,6 +455,13 @@ fn compare(scan: &mut Scan<'_, '_>, central: &Entry, local: &Entry) {
             "a member has two sets of flags",
             format!("{name}: {:#x} / {:#x}", central.flags, local.flags),
         );
+    }
+    // Writers keep a second name for letters that the first cannot have.
+    if let Some(second) = &central.second_name
+        && second.is_ascii()
+        && central.name.is_ascii()
+    {
+        report(scan, central.at, "a member has a second name", format!("{name} / {}", text(second)));
     }
     let deferred = local.flags & 8 != 0;
     if (local.packed != central.packed || local.size != central.size)
@@ -452,11 +519,11 @@ fn gaps<'a>(scan: &mut Scan<'a, '_>, zip: &mut Zip<'_, 'a>, regions: &mut [Regio
         all.push((at, zip.len));
     }
     for (from, to) in all {
-        if searched > GAP_BYTES_MAX {
+        searched += to - from;
+        if searched > scan.config.zip_gap_bytes_max {
             scan.incomplete("more bytes outside the members of a zip than the limit");
             break;
         }
-        searched += to - from;
         let blank = is_blank(zip, from, to);
         if blank && to - from <= 64 << 10 {
             continue;
@@ -564,11 +631,33 @@ fn find_signature(zip: &mut Zip<'_, '_>, signature: &[u8; 4], from: u64, to: u64
 }
 
 /// A member as one view sees it.
-struct Member {
+pub(crate) struct Member {
     name: String,
     entry: Entry,
     data: u64,
+    /// Not as the directory has it.
     alternative: bool,
+}
+
+impl Member {
+    /// Its name as it stands in the archive.
+    pub(crate) fn raw_name(&self) -> &[u8] {
+        &self.entry.name
+    }
+
+    /// Its packed bytes with their packing; `None` for a method that no reader here knows.
+    pub(crate) fn packed<'a>(&self, archive: &Source<'a>) -> Option<(Packing, Source<'a>)> {
+        let packing = match self.entry.method {
+            0 => Packing::Plain,
+            8 => Packing::Codec(Codec::Deflate),
+            12 => Packing::Codec(Codec::Bzip2),
+            14 => Packing::Codec(Codec::ZipLzma),
+            93 | 20 => Packing::Codec(Codec::Zstd),
+            95 => Packing::Codec(Codec::Xz),
+            _ => return None,
+        };
+        Some((packing, archive.sub(self.data, self.entry.packed)))
+    }
 }
 
 /// True for the raw storages of a PyTorch archive, which no loader interprets.
@@ -627,33 +716,18 @@ fn queue<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, members: Vec<Member>) {
         if torch && is_storage(&m.name) && m.entry.method == 0 {
             continue;
         }
-        let source = job.source.sub(m.data, m.entry.packed);
         let hint = if torch && m.name.ends_with(".pkl") { Hint::TorchPickle } else { Hint::Member };
-        let (packing, source) = match m.entry.method {
-            0 => (Packing::Plain, source),
-            8 => (Packing::Codec(Codec::Deflate), source),
-            12 => (Packing::Codec(Codec::Bzip2), source),
-            14 => (Packing::Codec(Codec::ZipLzma), source),
-            93 | 20 => (Packing::Codec(Codec::Zstd), source),
-            95 => (Packing::Codec(Codec::Xz), source),
-            other => {
-                scan.find(
-                    &rules::ZIP_TAMPER,
-                    Suspicious,
-                    m.entry.at,
-                    "a member has a compression method that no model writer uses",
-                    printable(&format!("{}: method {other}", m.name)),
-                    &[],
-                );
-                scan.incomplete(format!("zip method {other} is not known"));
-                // A reader that ignores the method sees the bytes as they are, or deflated.
-                scan.enqueue(
-                    job,
-                    Child::packed(format!("{}#deflated", m.name), source.clone(), Hint::Guess, Codec::Deflate),
-                );
-                (Packing::Plain, source)
-            }
-        };
+        let (packing, source) = m.packed(&job.source).unwrap_or_else(|| {
+            let source = job.source.sub(m.data, m.entry.packed);
+            let evidence = printable(&format!("{}: method {}", m.name, m.entry.method));
+            let message = "a member has a compression method that no model writer uses";
+            scan.find(&rules::ZIP_TAMPER, Suspicious, m.entry.at, message, evidence, &[]);
+            scan.incomplete(format!("zip method {} is not known", m.entry.method));
+            // A reader that ignores the method sees the bytes as they are, or deflated.
+            let deflated = format!("{}#deflated", m.name);
+            scan.enqueue(job, Child::packed(deflated, source.clone(), Hint::Guess, Codec::Deflate));
+            (Packing::Plain, source)
+        });
         let name = if m.alternative { format!("{}#local", m.name) } else { m.name.clone() };
         let promise = (!m.alternative).then_some((m.entry.size, m.entry.crc));
         scan.enqueue(job, Child { name, source, hint, packing, promise, storages: storages.clone() });
@@ -670,6 +744,9 @@ fn check_name(scan: &mut Scan<'_, '_>, m: &Member) {
             printable(&m.name),
             &[],
         );
+    }
+    if m.entry.name.len() > NAME_BYTES_MAX {
+        scan.incomplete(format!("a zip member name of more than {NAME_BYTES_MAX} bytes"));
     }
     if m.name.contains('\0') {
         report(scan, m.entry.at, "a member name holds a NUL: readers cut it at different places", m.name.clone());

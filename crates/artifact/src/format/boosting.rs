@@ -49,6 +49,9 @@ fn catboost_core(scan: &mut Scan<'_, '_>, flat: &mut Flat<'_, '_>) -> Option<u64
     }
     flat.table(root, 1)?;
     if let Some(info) = flat.vector(root, 2, 4)? {
+        if info.count > ENTRIES_MAX {
+            scan.incomplete("more entries of CatBoost metadata than the limit");
+        }
         for i in 0..info.count.min(ENTRIES_MAX) {
             if !scan.budget.work(1) {
                 scan.incomplete("the work budget is spent in a CatBoost model");

@@ -1,8 +1,8 @@
 //! Programs of `torch.export` (`.pt2`, JSON inside): sizes are written as expressions that the loader evaluates as Python
 //! (`sympy.sympify`), and operators as dotted names that it walks.
 
-use super::code;
 use super::json::{Event, Scalar};
+use super::{code, worst};
 use crate::policy;
 use crate::report::ArtifactSeverity::{self, Allowed, Dangerous, Review, Suspicious};
 use crate::rules::{self, Rule};
@@ -25,9 +25,6 @@ impl Export {
     /// Takes the end of an object.
     pub(super) fn object(&mut self, key: &str, fields: &[(String, Scalar)], at: u64) {
         self.sure |= matches!(key, "graph_module" | "opset_version" | "range_constraints" | "module_call_graph");
-        if self.hits.len() >= HITS_MAX {
-            return;
-        }
         if let Some(text) = Event::text(fields, "expr_str")
             && let Some((severity, why)) = expression(text)
         {
@@ -38,6 +35,7 @@ impl Export {
         {
             self.hits.push((severity, at, why, target.to_owned()));
         }
+        worst::keep(&mut self.hits, HITS_MAX, |h| h.0);
     }
 
     /// What to report, once the document is over.

@@ -14,8 +14,10 @@ const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
 const UNDEFINED: u64 = u64::MAX;
 /// Longest attribute text looked at.
 const TEXT_BYTES_MAX: usize = 8 << 20;
-/// Bytes of one header chunk.
+/// Bytes of one header chunk or heap block.
 const CHUNK_BYTES_MAX: u64 = 1 << 20;
+/// Chunks of one object header.
+const CHUNKS_MAX: u32 = 256;
 
 /// Where the file begins inside its user block, if it is HDF5.
 pub(crate) fn signature_at(source: &Source<'_>) -> Option<u64> {
@@ -126,7 +128,7 @@ fn header(scan: &mut Scan<'_, '_>, hdf: &mut Hdf<'_, '_>, address: u64, open: &m
     let mut read = 0;
     while let Some((from, size)) = chunks.pop() {
         read += 1;
-        if read > 256 || size > CHUNK_BYTES_MAX {
+        if read > CHUNKS_MAX || size > CHUNK_BYTES_MAX {
             scan.incomplete("an HDF5 object header larger than the limit");
             return Some(());
         }
@@ -201,7 +203,7 @@ fn handle(scan: &mut Scan<'_, '_>, hdf: &mut Hdf<'_, '_>, kind: u64, m: &[u8], a
         0x0b => {
             let (version, count) = (m.first().copied().unwrap_or(0), m.get(1).copied().unwrap_or(0));
             let mut i = if version == 1 { 8 } else { 2 };
-            for _ in 0..count.min(32) {
+            for _ in 0..count {
                 let id = le(m, i, 2);
                 let named = version == 1 || id >= 256;
                 let name_len = if named { le(m, i + 2, 2) } else { 0 };
@@ -293,7 +295,11 @@ fn dense_links(scan: &mut Scan<'_, '_>, hdf: &mut Hdf<'_, '_>, heap: u64, open: 
     }
     let rows = le(&h, 140, 2);
     let root = hdf.base.saturating_add(le(&h, 132, 8));
-    let block = le(&h, 112, 8).min(CHUNK_BYTES_MAX);
+    let block = le(&h, 112, 8).min(hdf.window.source().len());
+    if block > CHUNK_BYTES_MAX {
+        scan.incomplete("an HDF5 heap block larger than the limit");
+        return;
+    }
     if rows > 0 {
         // An indirect root: thousands of links in one group, which no model writer makes.
         scan.incomplete("an HDF5 group with more links than one heap block holds");
@@ -347,6 +353,7 @@ fn local_heap_text(hdf: &mut Hdf<'_, '_>, heap: u64, offset: u64) -> Option<Stri
     }
     let at = hdf.base.checked_add(le(&h, 24, 8))?.checked_add(offset)?;
     let raw = hdf.window.source().bytes(at, 512);
+    // It is evidence only: what is cut is shown cut.
     let end = memchr::memchr(0, &raw).unwrap_or(raw.len());
     Some(String::from_utf8_lossy(&raw[..end]).into_owned())
 }

@@ -6,12 +6,50 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// How deep arrays and objects may nest.
 pub(crate) const DEPTH_MAX: usize = 512;
-/// Fields of one object that are kept for its end.
+/// Fields of one object that are kept for its end, whatever they are called.
 const FIELDS_MAX: usize = 128;
+/// Fields of one object that are kept for their name, or because all of the object counts.
+const NAMED_FIELDS_MAX: usize = 4096;
 /// Numbers of one array that are kept.
 const NUMBERS_MAX: usize = 64;
 /// Keys of one object that are compared for duplicates.
 const KEYS_MAX: usize = 1 << 20;
+
+/// Names of fields by which loaders take classes, functions and code: kept however many others stand before them.
+static NAMED: &[&str] = &[
+    "#",
+    "__class__",
+    "__loader__",
+    "__module__",
+    "class_name",
+    "closure",
+    "code",
+    "config",
+    "custom_code",
+    "custom_modules",
+    "custom_pipeline",
+    "data_offsets",
+    "dtype",
+    "expr_str",
+    "function",
+    "id",
+    "magic",
+    "module",
+    "module_path",
+    "name",
+    "op",
+    "op_type",
+    "registered_name",
+    "remote_code",
+    "shape",
+    "target",
+    "trust_remote_code",
+];
+
+/// True for a field that decides what a loader does.
+pub(crate) fn is_named(key: &str) -> bool {
+    NAMED.contains(&key)
+}
 
 /// A value kept for the end of its object.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,9 +77,9 @@ pub(crate) enum Event<'e> {
 }
 
 impl Event<'_> {
-    /// The text of a field.
+    /// The text of a field; the last one of that name, as JSON readers take it.
     pub(crate) fn text<'f>(fields: &'f [(String, Scalar)], name: &str) -> Option<&'f str> {
-        fields.iter().find_map(|(k, v)| match v {
+        fields.iter().rev().find_map(|(k, v)| match v {
             Scalar::Text(t) if k == name => Some(t.as_str()),
             _ => None,
         })
@@ -55,6 +93,8 @@ pub(crate) enum JsonError {
     Syntax(usize),
     /// Nested deeper than [`DEPTH_MAX`].
     Depth(usize),
+    /// More fields that count than [`NAMED_FIELDS_MAX`] in one object.
+    Fields(usize),
 }
 
 enum Level {
@@ -111,7 +151,7 @@ pub(crate) fn read(text: &[u8], on: &mut dyn FnMut(Event<'_>)) -> Result<(), Jso
                     if let Scalar::Text(t) = &value {
                         on(Event::Text { key: &key, value: t, at });
                     }
-                    keep(&mut levels, value);
+                    keep(&mut levels, value, at)?;
                     expect_value = false;
                 }
             }
@@ -141,7 +181,7 @@ pub(crate) fn read(text: &[u8], on: &mut dyn FnMut(Event<'_>)) -> Result<(), Jso
                 r.at += 1;
                 if let Some(Level::Array { numbers, .. }) = levels.pop() {
                     if let (Some(n), Some(Level::Object { .. })) = (numbers, levels.last()) {
-                        keep(&mut levels, Scalar::Numbers(n));
+                        keep(&mut levels, Scalar::Numbers(n), r.at)?;
                     } else if let Some(Level::Array { numbers, .. }) = levels.last_mut() {
                         *numbers = None;
                     }
@@ -189,15 +229,23 @@ fn next_key(r: &mut Reader<'_>, levels: &mut [Level], on: &mut dyn FnMut(Event<'
     Ok(())
 }
 
-fn keep(levels: &mut [Level], value: Scalar) {
+fn keep(levels: &mut [Level], value: Scalar, at: usize) -> Result<(), JsonError> {
     match levels.last_mut() {
-        Some(Level::Object { key, fields, .. }) if fields.len() < FIELDS_MAX => fields.push((key.clone(), value)),
+        Some(Level::Object { key, own_key, fields, .. })
+            if fields.len() < FIELDS_MAX || is_named(key) || own_key == "auto_map" =>
+        {
+            if fields.len() >= NAMED_FIELDS_MAX {
+                return Err(JsonError::Fields(at));
+            }
+            fields.push((key.clone(), value));
+        }
         Some(Level::Array { numbers, .. }) => match (numbers.as_mut(), value) {
             (Some(n), Scalar::Number(v)) if n.len() < NUMBERS_MAX => n.push(v),
             _ => *numbers = None,
         },
         _ => {}
     }
+    Ok(())
 }
 
 struct Reader<'t> {

@@ -2,7 +2,7 @@
 
 use super::export::Export;
 use super::json::{self, Event, JsonError, Scalar};
-use super::{code, keras, paddle, template};
+use super::{code, keras, paddle, template, worst};
 use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
 use crate::rules;
 use crate::scan::{Job, Scan};
@@ -31,7 +31,12 @@ struct Seen {
     export: Export,
     findings: Vec<(&'static rules::Rule, crate::ArtifactSeverity, u64, String, String)>,
     templates: Vec<(String, u64, String)>,
+    /// More templates than are kept.
+    more: bool,
 }
+
+/// Templates, findings and operators kept of one document.
+const TEXTS_MAX: usize = 64;
 
 /// Reads the document and reports what its values make a loader do.
 pub(crate) fn scan_json(scan: &mut Scan<'_, '_>, job: &Job<'_>, name: &str) {
@@ -58,14 +63,12 @@ pub(crate) fn scan_json(scan: &mut Scan<'_, '_>, job: &Job<'_>, name: &str) {
     match result {
         Ok(()) => {}
         Err(JsonError::Depth(at)) => {
-            scan.find(
-                &rules::HEADER_BOMB,
-                Suspicious,
-                at as u64,
-                "a JSON document nests deeper than any parser should follow",
-                String::new(),
-                &[],
-            );
+            let message = "a JSON document nests deeper than any parser should follow";
+            scan.find(&rules::HEADER_BOMB, Suspicious, at as u64, message, String::new(), &[]);
+        }
+        Err(JsonError::Fields(at)) => {
+            let message = "an object of a JSON document has more fields that loaders go by than any model";
+            scan.find(&rules::HEADER_BOMB, Suspicious, at as u64, message, String::new(), &[]);
         }
         Err(JsonError::Syntax(at)) => {
             // Text that merely begins like JSON (templates, JSON lines) is no finding by itself.
@@ -84,6 +87,9 @@ pub(crate) fn scan_json(scan: &mut Scan<'_, '_>, job: &Job<'_>, name: &str) {
     }
     for (rule, severity, at, message, evidence) in seen.findings {
         scan.find(rule, severity, at, message, evidence, &[]);
+    }
+    if seen.more {
+        scan.incomplete(format!("more than {TEXTS_MAX} templates in a JSON document"));
     }
     for (key, at, value) in seen.templates {
         template::check(scan, &value, at, &format!("`{key}`"));
@@ -111,11 +117,13 @@ pub(crate) fn scan_json(scan: &mut Scan<'_, '_>, job: &Job<'_>, name: &str) {
 fn event(seen: &mut Seen, e: &Event<'_>) {
     match e {
         Event::Text { key, value, at } => {
-            if template::is_template(value) && seen.templates.len() < 64 {
-                seen.templates.push(((*key).to_owned(), *at as u64, (*value).to_owned()));
-            } else if value.len() < 1 << 16
-                && let Some(p) = code::phrase(value)
-                && seen.findings.len() < 64
+            if template::is_template(value) {
+                if seen.templates.len() < TEXTS_MAX {
+                    seen.templates.push(((*key).to_owned(), *at as u64, (*value).to_owned()));
+                } else {
+                    seen.more = true;
+                }
+            } else if let Some(p) = code::phrase(value)
                 && is_code_like(value)
             {
                 seen.findings.push((
@@ -132,10 +140,12 @@ fn event(seen: &mut Seen, e: &Event<'_>) {
             seen.export.object(key, fields, at);
             seen.paddle |= Event::text(fields, "magic") == Some("pir");
             if let Some(op) = Event::text(fields, "#").and_then(|o| o.rsplit('.').next())
-                && seen.operators.len() < 64
                 && paddle::judge(op).is_some()
             {
                 seen.operators.push((at, op.to_owned()));
+                worst::keep(&mut seen.operators, TEXTS_MAX, |(_, op)| {
+                    paddle::judge(op).map_or(crate::ArtifactSeverity::Data, |(s, _)| s)
+                });
             }
             if unpickling_codec(key, fields) {
                 seen.findings.push((
@@ -206,8 +216,16 @@ fn event(seen: &mut Seen, e: &Event<'_>) {
                 }
             }
         }
+        Event::Duplicate { key, at } if json::is_named(key) => seen.findings.push((
+            &rules::LAYOUT,
+            Suspicious,
+            *at as u64,
+            "a key comes twice: readers differ in which they take".into(),
+            (*key).to_owned(),
+        )),
         Event::Duplicate { .. } => {}
     }
+    worst::keep(&mut seen.findings, TEXTS_MAX, |f| f.1);
 }
 
 /// A codec of Zarr (numcodecs) that unpickles: in the lists of version 2 by `id`, in those of version 3 by `name`.

@@ -1,6 +1,7 @@
 //! Keras configurations, of `.keras` archives and of HDF5 attributes: what names a class, names code.
 
 use super::json::{self, Event, Scalar};
+use super::worst;
 use crate::policy;
 use crate::report::ArtifactSeverity::{self, Dangerous, Review, Suspicious};
 use crate::rules::{self, Rule};
@@ -141,6 +142,9 @@ fn is_sink(name: &str) -> bool {
     )
 }
 
+/// Findings kept of one configuration.
+const HITS_MAX: usize = 64;
+
 type Hit = (&'static Rule, ArtifactSeverity, u64, String, String);
 
 /// Checks one configuration; `base` is added to the offsets.
@@ -150,14 +154,13 @@ pub(crate) fn check_config(scan: &mut Scan<'_, '_>, text: &[u8], base: u64) {
     // Damage of the document is the caller's finding; what stands before it counts.
     let _ = json::read(text, &mut |e| {
         elements += 1;
-        if hits.len() >= 64 {
-            return;
-        }
         match e {
             Event::End { key, fields, at, .. } => object(&mut hits, key, fields, base + at as u64),
             Event::Text { key, value, at } => string(&mut hits, key, value, base + at as u64),
+            // Said of any JSON document by its reader.
             Event::Duplicate { .. } => {}
         }
+        worst::keep(&mut hits, HITS_MAX, |h| h.1);
     });
     if !scan.budget.work(elements) {
         scan.incomplete("the work budget is spent in a Keras configuration");

@@ -218,12 +218,14 @@ fn walk(
                 if was_kind && head == b"O" {
                     objects.get_or_insert(at);
                 }
-                if n >= 8
-                    && inner.len() < INNER_MAX
-                    && head.first().is_some_and(|b| *b >= 0x80)
-                    && pickle::looks_like_pickle(&head)
-                {
-                    inner.push((from, n));
+                if n >= 8 && head.first().is_some_and(|b| *b >= 0x80) && pickle::looks_like_pickle(&head) {
+                    if inner.len() < INNER_MAX {
+                        inner.push((from, n));
+                    } else {
+                        scan.incomplete(format!(
+                            "more than {INNER_MAX} values of a MessagePack document that look like pickles"
+                        ));
+                    }
                 }
             }
             // Flax writes an array as extension 1: shape, type and bytes as an array of their own.

@@ -213,5 +213,7 @@ pub(crate) fn scan_parameters(scan: &mut Scan<'_, '_>, job: &Job<'_>) {
         };
         at = end;
     }
-    scan.incomplete("more Paddle tensors than the limit");
+    if at < job.source.len() {
+        scan.incomplete("more Paddle tensors than the limit");
+    }
 }

@@ -1,10 +1,14 @@
 //! skops: a zip whose `schema.json` is a tree of nodes; each node names what its loader makes or calls.
 
 use super::json::{self, Event, Scalar};
+use super::worst;
 use crate::policy;
 use crate::report::ArtifactSeverity::{self, Allowed, Dangerous, Review, Suspicious};
 use crate::rules;
 use crate::scan::{Job, Scan};
+
+/// Findings kept of one schema.
+const HITS_MAX: usize = 64;
 
 /// Checks every node of the schema.
 pub(crate) fn scan_schema(scan: &mut Scan<'_, '_>, job: &Job<'_>) {
@@ -23,10 +27,9 @@ pub(crate) fn scan_schema(scan: &mut Scan<'_, '_>, job: &Job<'_>) {
         if key == "content" && !fields.iter().any(|(k, _)| k == "__loader__") {
             content = Some((owned(fields, "module_path"), owned(fields, "function")));
         }
-        if hits.len() < 64 {
-            let taken = if fields.iter().any(|(k, _)| k == "__loader__") { content.take() } else { None };
-            node(&mut hits, fields, taken, at as u64);
-        }
+        let taken = if fields.iter().any(|(k, _)| k == "__loader__") { content.take() } else { None };
+        node(&mut hits, fields, taken, at as u64);
+        worst::keep(&mut hits, HITS_MAX, |h| h.0);
     });
     if !scan.budget.work(elements) {
         scan.incomplete("the work budget is spent in a skops schema");

@@ -85,7 +85,7 @@ struct Suspended {
 /// How many hits one stream keeps; the count goes on.
 const HITS_MAX: usize = 256;
 /// Nested payloads followed for one stream.
-const INNER_MAX: usize = 256;
+const INNER_MAX: usize = 1 << 14;
 /// Longest line operand.
 const LINE_BYTES_MAX: u64 = 64 << 20;
 /// Longest name that is compared with the tables.
@@ -136,6 +136,8 @@ pub(crate) struct Machine<'s, 'a> {
     pub(crate) active: bool,
     pub(crate) hits: Vec<Hit>,
     pub(crate) inner: Vec<Inner>,
+    /// There were more of them than are kept.
+    pub(crate) inner_more: bool,
     pub(crate) storages: Vec<StorageRef>,
     /// Persistent ids that are not PyTorch storages.
     pub(crate) foreign_ids: Vec<(u64, String)>,
@@ -183,6 +185,7 @@ impl<'s, 'a> Machine<'s, 'a> {
             active: false,
             hits: Vec::new(),
             inner: Vec::new(),
+            inner_more: false,
             storages: Vec::new(),
             foreign_ids: Vec::new(),
             reasons: Vec::new(),
@@ -212,6 +215,7 @@ impl<'s, 'a> Machine<'s, 'a> {
                     break StreamEnd::Spent(self.pos, "the scan was stopped by its caller");
                 }
             }
+            self.plain_run(charged - self.opcodes);
             self.opcodes += 1;
             if let Some(p) = self.places.as_mut() {
                 p.push(self.pos);
@@ -356,9 +360,6 @@ impl<'s, 'a> Machine<'s, 'a> {
 
     /// Looks whether the bytes of a value begin like a pickle, an archive or a code object, plain or encoded.
     fn screen(&mut self, text: bool, at: u64, len: u64, form: StrForm) {
-        if self.inner.len() >= INNER_MAX {
-            return;
-        }
         let Some(&head) = self.window.exact(at, 8).and_then(|h| <&[u8; 8]>::try_from(h).ok()) else { return };
         let encoded = matches!(
             head,
@@ -370,7 +371,7 @@ impl<'s, 'a> Machine<'s, 'a> {
                 | [b'8', b'0', b'0', b'2'..=b'5', ..]
                 | [b'\'' | b'"', b'g', b'A', ..]
         );
-        if encoded && len <= ENCODED_BYTES_MAX {
+        if encoded && len <= ENCODED_BYTES_MAX && self.inner_left() {
             self.inner.push(Inner::Encoded { at, len, quoted: form == StrForm::Quoted });
             return;
         }
@@ -391,9 +392,16 @@ impl<'s, 'a> Machine<'s, 'a> {
                     | [0xe3, ..]
                     | [0x63, 0, 0, 0, ..]
             ) || (matches!(head, [b'c' | b'(' | b']' | b'}', ..]) && len < 1 << 20 && self.text_pickle(at, len));
-        if plain {
+        if plain && self.inner_left() {
             self.inner.push(Inner::Plain { at, len, unpickled: false });
         }
+    }
+
+    /// True while more values may be looked into; notes it when they may not.
+    fn inner_left(&mut self) -> bool {
+        let left = self.inner.len() < INNER_MAX;
+        self.inner_more |= !left;
+        left
     }
 
     /// A protocol 0 pickle: it names a global on its first lines and ends in STOP.
@@ -618,4 +626,5 @@ impl<'s, 'a> Machine<'s, 'a> {
 }
 
 pub(crate) mod calls;
+mod fast;
 mod step;

@@ -296,6 +296,7 @@ fn one_stream<'a>(
             frame_past_stop: machine.frame_past_stop,
             hits: std::mem::take(&mut machine.hits),
             inner: std::mem::take(&mut machine.inner),
+            inner_more: machine.inner_more,
             storages: std::mem::take(&mut machine.storages),
             foreign: std::mem::take(&mut machine.foreign_ids),
             reasons: std::mem::take(&mut machine.reasons),
@@ -327,6 +328,7 @@ struct Finished {
     frame_past_stop: Option<u64>,
     hits: Vec<super::machine::Hit>,
     inner: Vec<Inner>,
+    inner_more: bool,
     storages: Vec<StorageRef>,
     foreign: Vec<(u64, String)>,
     reasons: Vec<&'static str>,
@@ -373,6 +375,9 @@ fn transfer<'a>(
         }
     }
     facts.storages.extend(finished.storages);
+    if finished.inner_more {
+        scan.incomplete("more values that look like files or pickles than are looked into");
+    }
     for i in finished.inner {
         match i {
             Inner::Plain { at, len, unpickled } => {

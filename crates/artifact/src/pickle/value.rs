@@ -235,6 +235,18 @@ impl Arena {
         Value::of(Tag::Node, self.made - 1)
     }
 
+    /// Weight of all values together, and how deep the deepest nests.
+    #[inline]
+    pub(crate) fn weight_of(&self, values: &[Value]) -> (u64, u32) {
+        let (mut weight, mut depth) = (0u64, 0u32);
+        for v in values {
+            let (w, d) = if v.is_node() { self.get(*v).map_or((1, 0), |n| (n.weight, n.depth)) } else { (1, 0) };
+            weight = weight.saturating_add(w);
+            depth = depth.max(d);
+        }
+        (weight, depth)
+    }
+
     #[inline]
     fn slot(&self, v: Value) -> Option<Result<usize, usize>> {
         if !v.is_node() {

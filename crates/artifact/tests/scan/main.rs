@@ -8,5 +8,7 @@ mod differential;
 mod formats;
 mod limits;
 mod limits_inside;
+mod limits_parsers;
 mod more_formats;
 mod pickles;
+mod zip_views;
