@@ -53,6 +53,9 @@ pub(crate) enum Command {
     /// Train, calibrate and evaluate classifiers
     #[command(subcommand)]
     Train(TrainCommand),
+    /// What people said of traffic, and what is learned from it
+    #[command(subcommand)]
+    Feedback(FeedbackCommand),
     /// API keys of the gateway
     #[command(subcommand)]
     Key(KeyCommand),
@@ -371,6 +374,124 @@ pub(crate) struct TrainEvalArgs {
     /// Channel
     #[arg(long, value_enum, default_value = "chat")]
     pub(crate) channel: ChannelArg,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FeedbackCommand {
+    /// Take a verdict on a text; the gateway heeds it at once for texts like it
+    Learn(FeedbackLearnArgs),
+    /// List verdicts and releases
+    List,
+    /// Take a verdict back
+    Withdraw(FeedbackWithdrawArgs),
+    /// Fit a correction of the injection score to the verdicts that count
+    Refit(FeedbackRefitArgs),
+    /// Say how a candidate would have done beside what is in force
+    Shadow(FeedbackShadowArgs),
+    /// Put a candidate in force that does no harm
+    Promote(FeedbackPromoteArgs),
+    /// Go back to an earlier release
+    Rollback(FeedbackRollbackArgs),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LabelArg {
+    Attack,
+    Harmless,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FeedbackLearnArgs {
+    /// File with the text; - for standard input
+    pub(crate) file: PathBuf,
+    /// What it was; harmless loosens, and takes two people
+    #[arg(long, value_enum)]
+    pub(crate) label: LabelArg,
+    /// Who says so
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: String,
+    /// The second person
+    #[arg(long, value_name = "NAME")]
+    pub(crate) second: Option<String>,
+    /// Whose traffic it counts for
+    #[arg(long, default_value = "default")]
+    pub(crate) tenant: String,
+    /// Days until it ends by itself
+    #[arg(long, value_name = "DAYS", default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..=366))]
+    pub(crate) days: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FeedbackWithdrawArgs {
+    /// The ruling's id
+    pub(crate) id: String,
+    /// Who takes it back
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: String,
+    /// The second person; needed unless the verdict was harmless
+    #[arg(long, value_name = "NAME")]
+    pub(crate) second: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FeedbackRefitArgs {
+    /// Rows with sure labels that hold the correction back, four for each verdict at least
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub(crate) anchors: Vec<PathBuf>,
+    /// Verdicts of this tenant alone
+    #[arg(long)]
+    pub(crate) tenant: Option<String>,
+    /// File to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FeedbackShadowArgs {
+    /// The candidate that refit wrote
+    #[arg(long, value_name = "FILE")]
+    pub(crate) candidate: PathBuf,
+    /// Labelled rows, frozen or of recent traffic
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub(crate) data: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FeedbackPromoteArgs {
+    /// The candidate that refit wrote
+    #[arg(long, value_name = "FILE")]
+    pub(crate) candidate: PathBuf,
+    /// Labelled rows that it must not get wrong
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub(crate) data: Vec<PathBuf>,
+    /// Who approves
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: String,
+    /// The second person; needed if it lets pass what was caught before
+    #[arg(long, value_name = "NAME")]
+    pub(crate) second: Option<String>,
+    /// Fewest rows of each class
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(50..))]
+    pub(crate) rows_min: u32,
+    /// Days until it ends by itself
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=366))]
+    pub(crate) days: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FeedbackRollbackArgs {
+    /// The version whose model comes back; 0 for the classifier as it ships
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) to: u64,
+    /// Who approves
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: String,
+    /// The second person
+    #[arg(long, value_name = "NAME")]
+    pub(crate) second: Option<String>,
+    /// Days until it ends by itself
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=366))]
+    pub(crate) days: u16,
 }
 
 #[derive(Debug, Subcommand)]

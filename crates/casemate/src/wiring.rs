@@ -8,7 +8,7 @@ use casemate_console::{
     Console, ConsoleSettings, Extras, IssuedKey, KeyIssuer, KeyRequest, RunningConsole, TierLimits,
 };
 use casemate_finding::{Secret, SecretReader, SecretSource, UnixMs};
-use casemate_gateway::config::TierConfig;
+use casemate_gateway::config::{RELEASE_KEY_PATH, TierConfig};
 use casemate_gateway::key::RANDOM_BYTES;
 use casemate_gateway::{Gateway, NewKey, ResolvedSecrets, RunningGateway, issue_key};
 use casemate_ner::CachedModel;
@@ -16,7 +16,7 @@ use casemate_respond::{Respond, RunningRespond};
 use casemate_store::Store;
 use casemate_store::clock::Clock;
 
-use crate::config::{Config, SecretFiles, random};
+use crate::config::{Config, SecretFiles, place_in, random};
 use crate::failure::Failure;
 use crate::models;
 use crate::playbooks;
@@ -27,6 +27,7 @@ const PEPPER: &str = "gateway.pepper";
 /// A configuration with its file's folder, against which relative paths in it are read.
 pub(crate) struct Wiring<'a> {
     config: &'a Config,
+    file: Option<PathBuf>,
     base: PathBuf,
 }
 
@@ -34,7 +35,7 @@ impl<'a> Wiring<'a> {
     /// `file` is where the configuration was read from, if it was.
     pub(crate) fn new(config: &'a Config, file: Option<&Path>) -> Self {
         let base = file.and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
-        Self { config, base }
+        Self { config, file: file.map(Path::to_owned), base }
     }
 
     /// The gateway's settings.
@@ -44,7 +45,7 @@ impl<'a> Wiring<'a> {
         for (place, source) in written.secret_sources() {
             match self.secret(source) {
                 Ok(secret) => drop(secrets.insert(place, secret)),
-                Err(why) => problems.push(problem(&place, why)),
+                Err(why) => problems.push(self.problem(&place, why)),
             }
         }
         if !secrets.contains_key(PEPPER) {
@@ -53,19 +54,29 @@ impl<'a> Wiring<'a> {
                 Err(failure) => problems.push(failure),
             }
         }
+        match self.release_key() {
+            Ok(key) => drop(secrets.insert(RELEASE_KEY_PATH.into(), key)),
+            Err(failure) => problems.push(failure),
+        }
         if !problems.is_empty() {
             return Err(problems);
         }
-        casemate_gateway::compile(written, &secrets)
-            .map_err(|all| all.into_iter().map(|p| problem(&p.path, p.why).remedy(p.remedy)).collect())
+        casemate_gateway::compile_in(written, &secrets, &self.base)
+            .map_err(|all| all.into_iter().map(|p| self.problem(&p.path, p.why).remedy(p.remedy)).collect())
     }
 
     /// The pepper under which key digests are made: the configured one, or one made at the first start.
     pub(crate) fn pepper(&self) -> Result<Secret<String>, Failure> {
         if let Some(source) = &self.config.gateway.pepper {
-            return self.secret(source).map_err(|why| problem(PEPPER, why));
+            return self.secret(source).map_err(|why| self.problem(PEPPER, why));
         }
         let bytes = SecretFiles::under(&self.config.data_dir).bytes32("key-pepper")?;
+        Ok(Secret::new(bytes.expose().iter().map(|b| format!("{b:02x}")).collect()))
+    }
+
+    /// What releases of a refit are signed with; made at the first asking.
+    pub(crate) fn release_key(&self) -> Result<Secret<String>, Failure> {
+        let bytes = SecretFiles::under(&self.config.data_dir).bytes32("release-key")?;
         Ok(Secret::new(bytes.expose().iter().map(|b| format!("{b:02x}")).collect()))
     }
 
@@ -76,12 +87,19 @@ impl<'a> Wiring<'a> {
         written.data_dir = self.config.data_dir.clone();
         written
             .validate(&reader)
-            .map_err(|all| all.into_iter().map(|p| problem(&format!("respond.{}", p.place), p.why)).collect())
+            .map_err(|all| all.into_iter().map(|p| self.problem(&format!("respond.{}", p.place), p.why)).collect())
     }
 
     /// The console's settings.
     pub(crate) fn console(&self) -> Result<ConsoleSettings, Vec<Failure>> {
-        self.config.console.settings().map_err(|e| vec![problem("console", e.to_string())])
+        self.config.console.settings().map_err(|e| vec![self.problem("console", e.to_string())])
+    }
+
+    /// One thing that is wrong with the configuration, with its line where it has one.
+    fn problem(&self, path: &str, why: String) -> Failure {
+        let place = self.file.as_deref().and_then(|file| place_in(file, path));
+        let place = place.map_or_else(|| path.to_owned(), |place| format!("{path} in {place}"));
+        Failure::usage("cannot use the configuration", why).at(place)
     }
 
     fn secret(&self, source: &SecretSource) -> Result<Secret<String>, String> {
@@ -147,11 +165,6 @@ impl KeyIssuer for Issuer {
         new.expires_at = request.expires_at;
         self.make(new, now)
     }
-}
-
-/// One thing that is wrong with the configuration.
-fn problem(place: &str, why: String) -> Failure {
-    Failure::usage("cannot use the configuration", why).at(place)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the binary is the one that reads the environment")]

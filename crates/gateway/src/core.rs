@@ -9,6 +9,8 @@ use casemate_store::clock::Clock;
 use crate::abuse::Watch;
 use crate::config::Settings;
 use crate::containment::Containments;
+use crate::conversation::Conversations;
+use crate::feedback::Feedback;
 use crate::forward::Breaker;
 use crate::inspect::Engines;
 use crate::key::KeyTable;
@@ -22,9 +24,11 @@ pub(crate) struct Core {
     pub engines: Engines,
     pub keys: Shared<KeyTable>,
     pub containments: Shared<Containments>,
+    pub feedback: Shared<Feedback>,
     pub limits: Arc<LimitTable>,
     pub watch: Watch,
     pub metrics: Metrics,
+    pub conversations: Conversations,
     /// One for each upstream, then one for each end-point.
     pub breakers: Vec<Breaker>,
     pub clock: Clock,
@@ -34,13 +38,20 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub fn new(settings: Settings, keys: KeyTable, containments: Containments, watch: Watch, clock: Clock) -> Self {
+    pub fn new(
+        settings: Settings,
+        (keys, containments, feedback): (KeyTable, Containments, Feedback),
+        watch: Watch,
+        clock: Clock,
+    ) -> Self {
         let breakers = (0..settings.upstreams.len() + settings.endpoints.len()).map(|_| Breaker::default()).collect();
         Self {
+            conversations: Conversations::new(settings.conversations.clone()),
             engines: Engines::builtin(settings.canaries.clone()),
             settings,
             keys: Shared::new(keys),
             containments: Shared::new(containments),
+            feedback: Shared::new(feedback),
             limits: Arc::default(),
             watch,
             metrics: Metrics::default(),

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::abuse::Watch;
 use crate::config::Settings;
-use crate::control::{load_containments, load_keys, refresh, report};
+use crate::control::{Generations, load_containments, load_feedback, load_keys, refresh, report};
 use crate::core::Core;
 use crate::serve::{ThreadParts, acceptor, listen, run_thread};
 use crate::signal::{Outbox, drain};
@@ -55,11 +55,12 @@ impl Gateway {
         let tls = settings.tls.as_ref().map(acceptor).transpose().map_err(|e| StartError::Tls(e.to_string()))?;
         let (keys_generation, keys) = load_keys(&*store, &settings).await?;
         let (containments_generation, containments) = load_containments(&*store, clock.now()).await?;
+        let (rulings_generation, feedback) = load_feedback(&*store, &settings, clock.now()).await?;
         let (sockets, addr) =
             listen(settings.listen, settings.threads).map_err(|e| StartError::Listen(e.to_string()))?;
         let (outbox, queue) = Outbox::new();
         let watch = Watch::new(settings.surge, &settings.abuse, outbox);
-        let core = Arc::new(Core::new(settings, keys, containments, watch, clock));
+        let core = Arc::new(Core::new(settings, (keys, containments, feedback), watch, clock));
         let (stop, stopped) = watch::channel(false);
         let mut threads = Vec::with_capacity(sockets.len());
         for (n, listener) in sockets.into_iter().enumerate() {
@@ -72,7 +73,8 @@ impl Gateway {
             let spawned = std::thread::Builder::new().name(format!("gateway-{n}")).spawn(run);
             threads.push(spawned.map_err(StartError::Thread)?);
         }
-        let generations = (keys_generation, containments_generation);
+        let generations =
+            Generations { keys: keys_generation, containments: containments_generation, rulings: rulings_generation };
         let tasks = vec![
             control.spawn(refresh(core.clone(), store.clone(), generations, stopped.clone())),
             control.spawn(report(core, store.clone(), addr, stopped)),

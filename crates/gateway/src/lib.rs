@@ -16,7 +16,9 @@ mod address;
 pub mod config;
 mod containment;
 mod control;
+mod conversation;
 mod core;
+pub mod feedback;
 mod forward;
 mod gateway;
 mod head_scan;
@@ -30,6 +32,6 @@ mod shared;
 mod signal;
 mod station;
 
-pub use config::{ConfigProblem, GatewayConfig, ResolvedSecrets, Settings, compile};
+pub use config::{ConfigProblem, GatewayConfig, ResolvedSecrets, Settings, compile, compile_in};
 pub use gateway::{Gateway, RunningGateway, StartError};
 pub use key::{NewKey, digest, issue_key};

@@ -60,6 +60,10 @@ counters! {
     input_tokens,
     /// Tokens written.
     output_tokens,
+    /// Second opinions asked for.
+    opinions_asked,
+    /// Second opinions that nobody gave.
+    opinions_missing,
 }
 
 /// Adds to a counter.

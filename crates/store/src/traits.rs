@@ -9,14 +9,15 @@ use crate::Result;
 use crate::model::{
     Alert, AlertId, AlertState, ApiKey, Applied, Approval, ApprovalId, AuditEntry, Case, CaseId, CaseState,
     ComponentStatus, Containment, ContainmentId, DeadLetter, EventRecord, Evidence, Incident, Ingested, Intent, KeyId,
-    NewAlert, NewEvent, NewEvidence, Person, Run, RunEvent, RunId, RunState, Session, TenantId, TimelineEntry, Triaged,
-    Verdict, Vote,
+    NewAlert, NewEvent, NewEvidence, Person, Ruling, RulingId, Run, RunEvent, RunId, RunState, Session, TenantId,
+    TimelineEntry, Triaged, Verdict, Vote,
 };
 
 /// Everything that is kept. One value is shared by all parts of a process.
 pub trait Store:
     Keys
     + Containments
+    + Rulings
     + Events
     + Alerts
     + Cases
@@ -63,6 +64,21 @@ pub trait Containments {
     async fn recent_containments(&self, limit: u32) -> Result<Vec<Containment>>;
     /// Moves whenever any containment changed, in any process.
     async fn containments_generation(&self) -> Result<i64>;
+}
+
+/// What people ruled on traffic, for the gateway to heed.
+#[async_trait]
+pub trait Rulings {
+    /// Makes it once; a second call with the same idempotency key changes nothing.
+    async fn make_ruling(&self, ruling: &Ruling) -> Result<Applied<Ruling>>;
+    /// Takes it back; false if it had ended.
+    async fn withdraw_ruling(&self, id: &RulingId, at: UnixMs) -> Result<bool>;
+    /// All that hold at `now`, oldest first.
+    async fn active_rulings(&self, now: UnixMs) -> Result<Vec<Ruling>>;
+    /// The newest, ended ones included.
+    async fn recent_rulings(&self, limit: u32) -> Result<Vec<Ruling>>;
+    /// Moves whenever any ruling changed, in any process.
+    async fn rulings_generation(&self) -> Result<i64>;
 }
 
 /// The log through which gateway and gate speak to response.

@@ -93,7 +93,10 @@ fn free(listen: &str) -> Result<String, String> {
 fn upstreams(config: &Config) -> Vec<Test> {
     let llm = config.gateway.upstreams.iter().map(|u| (format!("upstream {}", u.name), &u.base_url));
     let plain = config.gateway.endpoints.iter().map(|e| (format!("end-point {}", e.name), &e.url));
+    let named = config.gateway.advisers.iter();
+    let advisers = named.filter_map(|a| Some((format!("adviser {}", a.name), a.endpoint.as_ref()?)));
     llm.chain(plain)
+        .chain(advisers)
         .map(|(what, url)| Test {
             what,
             result: reachable(url),

@@ -7,6 +7,7 @@ mod check;
 mod completions;
 mod detect;
 mod doctor;
+mod feedback;
 mod gate;
 mod init;
 mod key;
@@ -44,6 +45,7 @@ pub(crate) fn run(cli: Cli) -> Done {
         Command::Rules(command) => rules::run(&global, command),
         Command::Models(command) => models::run(&global, &command),
         Command::Train(command) => train::run(&global, command),
+        Command::Feedback(command) => feedback::run(&global, &command),
         Command::Key(command) => key::run(&global, command),
         Command::Token(command) => token::run(&global, &command),
         Command::Playbook(command) => playbook::run(&global, command),

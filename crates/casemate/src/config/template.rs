@@ -40,6 +40,15 @@ gateway:
       inspection:
         input: {pii: flag, secrets: redact, injection: block, toxicity: flag}
         output: {pii: flag, secrets: redact, canary: block}
+      # Off until written; docs/gateway-defences.md says what each does.
+      # checks: [{path: ./checks/price-list.bin, action: block, channel: output}]
+      # tools: {allow: {mail: {arguments: {to: {kind: string, required: true}}}}}
+      # second_opinions: [{adviser: lakera, about: injection, channel: input, fail: block}]
+      # conversation: {action: block}
+
+  # Who may be asked where the classifiers are unsure.
+  # advisers:
+  #   - {name: lakera, kind: lakera_guard, endpoint: https://api.lakera.ai, api_key: {env: LAKERA_KEY}}
 
   limits:
     per_address: {requests_per_min: 6000, concurrency: 256}

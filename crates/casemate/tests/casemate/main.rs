@@ -2,9 +2,11 @@
 
 mod commands;
 mod demonstration;
+mod feedback;
 mod kill;
 mod kill_play;
 mod models;
+mod own_check;
 mod process;
 mod scan_models;
 mod stub;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::process::{run, stderr, stdout};
 
 /// Rows about prices (1) and about other work (0), written for this test.
-fn rows(dir: &Path, name: &str, labels: &[u8]) {
+pub(crate) fn rows(dir: &Path, name: &str, labels: &[u8]) {
     let things = ["bolts", "pumps", "valves", "filters", "seals", "gears", "belts", "hoses", "motors", "sensors"];
     let about = [
         ["please book the room for", "the manual of", "who repairs", "when were they delivered, the", "a picture of"],

@@ -97,6 +97,20 @@ impl Memory {
     /// # Errors
     /// [`VerdictError`] if it loosens without two different people, or does not fit.
     pub fn learn(&mut self, verdict: &Verdict, text: &str, vector: Vector, now: UnixMs) -> Result<(), VerdictError> {
+        self.learn_kept(verdict, SimHash::of(text), vector, now.plus_ms(self.settings.ttl_ms))
+    }
+
+    /// Takes a verdict that was kept without its text; it counts until `until`.
+    ///
+    /// # Errors
+    /// [`VerdictError`] if it loosens without two different people, or does not fit.
+    pub fn learn_kept(
+        &mut self,
+        verdict: &Verdict,
+        fingerprint: SimHash,
+        vector: Vector,
+        until: UnixMs,
+    ) -> Result<(), VerdictError> {
         let two = verdict.second.as_ref().is_some_and(|s| !s.trim().is_empty() && *s != verdict.analyst);
         if verdict.label == Label::Harmless && !two {
             return Err(VerdictError::TwoPeople { analyst: verdict.analyst.clone() });
@@ -109,8 +123,12 @@ impl Memory {
             .tenants
             .entry(verdict.tenant.clone())
             .or_insert_with(|| Neighbours::new(&self.embedding, self.settings.verdicts_max));
-        let until = now.plus_ms(self.settings.ttl_ms);
-        Ok(set.insert(&self.embedding, vector, (verdict.label, SimHash::of(text)), until)?)
+        Ok(set.insert(&self.embedding, vector, (verdict.label, fingerprint), until)?)
+    }
+
+    /// True if nothing of this tenant was judged.
+    pub fn knows_nothing_of(&self, tenant: &str) -> bool {
+        self.tenants.get(tenant).is_none_or(Neighbours::is_empty)
     }
 
     /// The verdict on the judged text nearest to this one, if one is near enough. A verdict of harmless must be near by its

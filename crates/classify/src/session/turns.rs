@@ -107,7 +107,16 @@ impl Conversation {
 
     /// Takes the model's answer: a refusal makes the last request one to look out for.
     pub fn answer(&mut self, text: &str) {
-        let Some(vector) = self.last.take().filter(|_| is_refusal(text)) else { return };
+        if is_refusal(text) {
+            self.refuse();
+        } else {
+            self.last = None;
+        }
+    }
+
+    /// The last request was refused, by the model or before it came so far: it is one to look out for.
+    pub fn refuse(&mut self) {
+        let Some(vector) = self.last.take() else { return };
         if self.refused.len() >= self.settings.refused_max.max(1) {
             self.refused.remove(0);
         }

@@ -17,6 +17,26 @@ impl Vector {
         Self(unit.iter().map(|v| (v * 127.0 * 4.0).round().clamp(-127.0, 127.0) as i8).collect())
     }
 
+    /// The vector as bytes, to be kept.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.0.iter().map(|v| v.to_le_bytes()[0]).collect()
+    }
+
+    /// A vector from what [`Self::bytes`] gave; none if it has another length.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        (bytes.len() == DIMENSIONS).then(|| Self(bytes.iter().map(|b| i8::from_le_bytes([*b])).collect()))
+    }
+
+    /// The unit vector that it was made of, as near as eight bits are.
+    pub fn unit(&self) -> [f32; DIMENSIONS] {
+        let length = self.0.iter().map(|v| f32::from(*v).powi(2)).sum::<f32>().sqrt();
+        let mut unit = [0.0; DIMENSIONS];
+        if length > 0.0 {
+            unit.iter_mut().zip(self.0.iter()).for_each(|(u, v)| *u = f32::from(*v) / length);
+        }
+        unit
+    }
+
     /// Cosine of two vectors, −1 to 1; 0 if one is all zero.
     pub fn cosine(&self, other: &Self) -> f32 {
         let dot = |a: &[i8], b: &[i8]| -> f32 {
@@ -121,6 +141,16 @@ mod tests {
     use super::{Neighbours, Vector};
     use crate::Classifier;
     use casemate_finding::UnixMs;
+
+    #[test]
+    fn a_vector_survives_being_kept() {
+        let unit = Classifier::builtin().embed("how do I bake bread at home");
+        let vector = Vector::quantise(&unit);
+        assert_eq!(Vector::from_bytes(&vector.bytes()).as_ref(), Some(&vector));
+        assert_eq!(Vector::from_bytes(&vector.bytes()[1..]), None);
+        let again = vector.unit();
+        assert!(unit.iter().zip(&again).all(|(a, b)| (a - b).abs() < 0.01), "{unit:?} {again:?}");
+    }
 
     #[test]
     fn the_nearest_counts_until_its_time() {

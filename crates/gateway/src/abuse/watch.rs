@@ -203,47 +203,89 @@ impl Watch {
 
     /// Tells what an inspection did something about; flags stay in the log.
     pub fn notices(&self, who: &Raised<'_>, notices: &[Notice], now: UnixMs) {
-        for check in [Check::Secrets, Check::Canary, Check::Injection, Check::PrivateUrl, Check::Toxicity, Check::Pii] {
+        for check in TOLD {
             let acted = |n: &&Notice| n.check == check && n.action >= Action::Redact;
             let seen: Vec<&Notice> = notices.iter().filter(acted).collect();
-            let Some(worst) = seen.iter().max_by(|a, b| a.score.total_cmp(&b.score)) else { continue };
-            let (rule, kind, atlas): (_, _, &'static [&'static str]) = match (check, who.output) {
-                (Check::Injection, _) => ("gateway/injection", "injection_blocked", &["AML.T0051"]),
-                (Check::Secrets, true) => ("gateway/secret-in-output", "secret_redacted", &["AML.T0057"]),
-                (Check::Secrets, false) => ("gateway/secret-in-input", "secret_redacted", &["AML.T0057"]),
-                (Check::Canary, _) => ("gateway/canary", "canary_seen", &["AML.T0056"]),
-                (Check::PrivateUrl, _) => ("gateway/private-url", "private_url_blocked", &["AML.T0053"]),
-                (Check::Toxicity, _) => ("gateway/toxicity", "toxicity_blocked", &["AML.T0048"]),
-                // Redacting personal data is daily work, not an incident.
-                (Check::Pii, _) => continue,
-            };
-            let details = json!({
-                "check": check.as_str(), "direction": if who.output { "output" } else { "input" },
-                "action": worst.action, "labels": seen.iter().map(|n| &n.label).collect::<std::collections::BTreeSet<_>>(),
-                "paths": seen.iter().filter(|n| !n.path.is_empty()).map(|n| &n.path).take(8).collect::<Vec<_>>(),
-                "request_id": who.request_id,
-            });
-            let title = match who.output {
-                true => format!("{} in an answer of {} to key {}", name(check), who.model, who.key.key.id),
-                false => format!("{} in a request of key {} to {}", name(check), who.key.key.id, who.model),
-            };
-            let raise = Raise {
-                rule,
-                kind,
-                tenant: who.key.key.tenant.clone(),
-                about: who.key.key.id.0.clone(),
-                title,
-                severity: check.severity(),
-                confidence: f64::from(worst.score),
-                entities: self.entities(who),
-                atlas,
-                details,
-            };
-            self.raise(raise, now);
-            if check == Check::Injection {
-                self.burst(who, now);
+            // Checks of one's own have little in common: each is told of by its name.
+            let mut own: Vec<&str> = seen.iter().map(|n| n.label.as_str()).collect();
+            own.sort_unstable();
+            own.dedup();
+            match check {
+                Check::Own => own.iter().for_each(|name| {
+                    let its: Vec<&Notice> = seen.iter().copied().filter(|n| n.label == *name).collect();
+                    self.notice(who, check, &its, Some(name), now);
+                }),
+                _ => self.notice(who, check, &seen, None, now),
             }
         }
+    }
+
+    fn notice(&self, who: &Raised<'_>, check: Check, seen: &[&Notice], own: Option<&str>, now: UnixMs) {
+        let Some(worst) = seen.iter().max_by(|a, b| a.score.total_cmp(&b.score)) else { return };
+        let (rule, kind, atlas): (_, _, &'static [&'static str]) = match (check, who.output) {
+            (Check::Injection, _) => ("gateway/injection", "injection_blocked", &["AML.T0051"]),
+            (Check::Secrets, true) => ("gateway/secret-in-output", "secret_redacted", &["AML.T0057"]),
+            (Check::Secrets, false) => ("gateway/secret-in-input", "secret_redacted", &["AML.T0057"]),
+            (Check::Canary, _) => ("gateway/canary", "canary_seen", &["AML.T0056"]),
+            (Check::PrivateUrl, _) => ("gateway/private-url", "private_url_blocked", &["AML.T0053"]),
+            (Check::Toxicity, _) => ("gateway/toxicity", "toxicity_blocked", &["AML.T0048"]),
+            (Check::Own, true) => ("gateway/own-check", "own_check_blocked", &["AML.T0057"]),
+            (Check::Own, false) => ("gateway/own-check", "own_check_blocked", &[]),
+            (Check::ToolCall, _) => ("gateway/tool-call", "tool_call_blocked", &["AML.T0053"]),
+            (Check::ToolApproval, _) => {
+                ("gateway/tool-approval", "tool_approval_needed", &["AML.T0051.001", "AML.T0053"])
+            }
+            (Check::Conversation, _) => ("gateway/conversation", "conversation_blocked", &["AML.T0054"]),
+            // Redacting personal data is daily work, not an incident; a missing opinion is told as such.
+            (Check::Pii | Check::Unchecked, _) => return,
+        };
+        let details = json!({
+            "check": check.as_str(), "direction": if who.output { "output" } else { "input" },
+            "action": worst.action, "labels": seen.iter().map(|n| &n.label).collect::<std::collections::BTreeSet<_>>(),
+            "paths": seen.iter().filter(|n| !n.path.is_empty()).map(|n| &n.path).take(8).collect::<Vec<_>>(),
+            "request_id": who.request_id,
+        });
+        let name = own.map_or_else(|| name(check).to_owned(), |own| format!("What check {own} looks for"));
+        let title = match who.output {
+            true => format!("{name} in an answer of {} to key {}", who.model, who.key.key.id),
+            false => format!("{name} in a request of key {} to {}", who.key.key.id, who.model),
+        };
+        let about = own.map_or_else(|| who.key.key.id.0.clone(), |own| format!("{}:{own}", who.key.key.id));
+        let raise = Raise {
+            rule,
+            kind,
+            tenant: who.key.key.tenant.clone(),
+            about,
+            title,
+            severity: check.severity(),
+            confidence: f64::from(worst.score),
+            entities: self.entities(who),
+            atlas,
+            details,
+        };
+        self.raise(raise, now);
+        if check == Check::Injection {
+            self.burst(who, now);
+        }
+    }
+
+    /// An adviser gave no opinion on something that it should have looked at.
+    pub fn not_checked(&self, who: &Raised<'_>, adviser: &str, why: &str, now: UnixMs) {
+        self.raise(
+            Raise {
+                rule: "gateway/not-checked",
+                kind: "second_opinion_missing",
+                tenant: who.key.key.tenant.clone(),
+                about: adviser.to_owned(),
+                title: format!("Adviser {adviser} gives no second opinion: {why}"),
+                severity: Severity::Medium,
+                confidence: 0.99,
+                entities: vec![Entity::new(EntityKind::Model, who.model)],
+                atlas: &[],
+                details: json!({"adviser": adviser, "why": why, "request_id": who.request_id}),
+            },
+            now,
+        );
     }
 
     fn entities(&self, who: &Raised<'_>) -> Vec<Entity> {
@@ -276,6 +318,19 @@ impl Watch {
     }
 }
 
+/// Checks that alerts are made of, the worst first.
+const TOLD: [Check; 9] = [
+    Check::Secrets,
+    Check::Canary,
+    Check::Injection,
+    Check::ToolCall,
+    Check::ToolApproval,
+    Check::Own,
+    Check::Conversation,
+    Check::PrivateUrl,
+    Check::Toxicity,
+];
+
 const fn name(check: Check) -> &'static str {
     match check {
         Check::Pii => "Personal data",
@@ -284,5 +339,10 @@ const fn name(check: Check) -> &'static str {
         Check::Toxicity => "Abusive text",
         Check::Canary => "A canary string",
         Check::PrivateUrl => "A private address",
+        Check::Own => "What a check of one's own looks for",
+        Check::ToolCall => "A tool call that the policy refuses",
+        Check::ToolApproval => "A tool call that takes approval",
+        Check::Conversation => "A conversation that has come to look like an attack",
+        Check::Unchecked => "A text that nobody checked",
     }
 }

@@ -1,6 +1,7 @@
 //! From what was written to what is meant.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +12,14 @@ use casemate_wire::json::JsonLimits;
 use http::uri::{Scheme, Uri};
 use http::{HeaderName, HeaderValue, header};
 
+use super::compile_defences::Named;
 use super::settings::{
     Action, Checks, Endpoint, Inspection, ModelPattern, Rates, Settings, SurgeSettings, Tier, Timeouts, Upstream,
     UpstreamAuth,
 };
 use super::written::{
-    ChecksConfig, EndpointConfig, GatewayConfig, PEPPER_PATH, RatesConfig, TierConfig, TimeoutsConfig, UpstreamConfig,
-    api_key_path, canary_path, endpoint_key_path,
+    ChecksConfig, EndpointConfig, GatewayConfig, PEPPER_PATH, RELEASE_KEY_PATH, RatesConfig, TierConfig,
+    TimeoutsConfig, UpstreamConfig, api_key_path, canary_path, endpoint_key_path,
 };
 
 /// Values of the secrets that the configuration names, by the paths of [`GatewayConfig::secret_sources`].
@@ -40,8 +42,10 @@ pub struct ConfigProblem {
     pub remedy: String,
 }
 
-struct Compiler<'a> {
+pub(super) struct Compiler<'a> {
     secrets: &'a ResolvedSecrets,
+    /// Folder against which relative paths are read.
+    pub(super) base: &'a Path,
     problems: Vec<ConfigProblem>,
 }
 
@@ -51,7 +55,19 @@ struct Compiler<'a> {
 /// # Errors
 /// Every [`ConfigProblem`] found, in the order of the file.
 pub fn compile(written: &GatewayConfig, secrets: &ResolvedSecrets) -> Result<Settings, Vec<ConfigProblem>> {
-    let mut c = Compiler { secrets, problems: Vec::new() };
+    compile_in(written, secrets, Path::new(""))
+}
+
+/// The same with relative paths of files read against the folder `base`.
+///
+/// # Errors
+/// Every [`ConfigProblem`] found, in the order of the file.
+pub fn compile_in(
+    written: &GatewayConfig,
+    secrets: &ResolvedSecrets,
+    base: &Path,
+) -> Result<Settings, Vec<ConfigProblem>> {
+    let mut c = Compiler { secrets, base, problems: Vec::new() };
     let listen = written.listen.parse();
     let listen = c.need(listen.ok(), "gateway.listen", "is not an address and port", "write it as `127.0.0.1:8080`");
     let threads = match written.threads {
@@ -67,7 +83,9 @@ pub fn compile(written: &GatewayConfig, secrets: &ResolvedSecrets) -> Result<Set
     if written.upstreams.is_empty() && written.endpoints.is_empty() {
         c.problem("gateway.upstreams", "is empty", "name at least one upstream or end-point");
     }
-    let tiers = c.tiers(&written.tiers);
+    let mut named = Named::default();
+    let advisers = c.advisers(&written.advisers, &mut named);
+    let tiers = c.tiers(&written.tiers, &mut named);
     let trusted_proxies = written.trusted_proxies.iter().enumerate().filter_map(|(i, text)| {
         let parsed = text.parse().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(ipnet::IpNet::from));
         c.need(parsed, format!("gateway.trusted_proxies[{i}]"), "is not a network", "write it as `10.0.0.0/8`")
@@ -94,6 +112,7 @@ pub fn compile(written: &GatewayConfig, secrets: &ResolvedSecrets) -> Result<Set
     );
     let canaries = c.canaries(&written.canaries);
     let surge = c.surge(written);
+    let conversations = c.conversations(&written.conversations);
     let limits = &written.limits;
     match (listen, pepper) {
         (Some(listen), Some(pepper)) if c.problems.is_empty() => Ok(Settings {
@@ -102,6 +121,7 @@ pub fn compile(written: &GatewayConfig, secrets: &ResolvedSecrets) -> Result<Set
             threads,
             upstreams,
             endpoints,
+            advisers,
             tiers,
             per_address: rates(&limits.per_address),
             per_tenant: rates(&limits.per_tenant),
@@ -120,7 +140,9 @@ pub fn compile(written: &GatewayConfig, secrets: &ResolvedSecrets) -> Result<Set
             },
             trusted_proxies,
             pepper: Secret::new(pepper),
+            release_key: secrets.get(RELEASE_KEY_PATH).map(|s| Secret::new(s.expose().as_bytes().to_vec())),
             canaries,
+            conversations,
             surge,
             abuse: written.abuse.clone(),
         }),
@@ -129,11 +151,11 @@ pub fn compile(written: &GatewayConfig, secrets: &ResolvedSecrets) -> Result<Set
 }
 
 impl Compiler<'_> {
-    fn problem(&mut self, path: impl Into<String>, why: impl Into<String>, remedy: impl Into<String>) {
+    pub(super) fn problem(&mut self, path: impl Into<String>, why: impl Into<String>, remedy: impl Into<String>) {
         self.problems.push(ConfigProblem { path: path.into(), why: why.into(), remedy: remedy.into() });
     }
 
-    fn need<T>(
+    pub(super) fn need<T>(
         &mut self,
         value: Option<T>,
         path: impl Into<String>,
@@ -147,7 +169,7 @@ impl Compiler<'_> {
     }
 
     /// The value of a secret that `source` names.
-    fn secret(&mut self, source: Option<&SecretSource>, path: String) -> Option<Secret<String>> {
+    pub(super) fn secret(&mut self, source: Option<&SecretSource>, path: String) -> Option<Secret<String>> {
         let source = source?;
         let from = match source {
             SecretSource::Env(name) => format!("set the environment variable {name}"),
@@ -198,7 +220,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn name(&mut self, name: &str, seen: &mut HashSet<String>, path: &str) {
+    pub(super) fn name(&mut self, name: &str, seen: &mut HashSet<String>, path: &str) {
         let fits = !name.is_empty()
             && name.len() <= 64
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
@@ -282,7 +304,7 @@ impl Compiler<'_> {
         checks
     }
 
-    fn tiers(&mut self, written: &BTreeMap<String, TierConfig>) -> HashMap<String, Arc<Tier>> {
+    fn tiers(&mut self, written: &BTreeMap<String, TierConfig>, named: &mut Named) -> HashMap<String, Arc<Tier>> {
         let fallback = ("default".to_owned(), TierConfig::default());
         let missing = (!written.contains_key("default")).then_some((&fallback.0, &fallback.1));
         let mut out = HashMap::new();
@@ -295,7 +317,12 @@ impl Compiler<'_> {
             if zero {
                 self.problem(&path, "has a limit of 0", "leave a limit out to have none, revoke keys to stop them");
             }
-            let inspection = format!("{path}.inspection");
+            let under = format!("{path}.inspection");
+            let written = &t.inspection;
+            let inspection = Inspection {
+                input: self.checks(&written.input, Action::Block, Action::Off, &format!("{under}.input")),
+                output: self.checks(&written.output, Action::Off, Action::Block, &format!("{under}.output")),
+            };
             let tier = Tier {
                 name: name.clone(),
                 rates: Rates {
@@ -304,15 +331,8 @@ impl Compiler<'_> {
                     concurrency: t.concurrency,
                 },
                 answer_tokens_max: t.answer_tokens_max,
-                inspection: Inspection {
-                    input: self.checks(&t.inspection.input, Action::Block, Action::Off, &format!("{inspection}.input")),
-                    output: self.checks(
-                        &t.inspection.output,
-                        Action::Off,
-                        Action::Block,
-                        &format!("{inspection}.output"),
-                    ),
-                },
+                inspection,
+                defences: self.defences(t, &inspection, &path, named),
             };
             out.insert(name.clone(), Arc::new(tier));
         }

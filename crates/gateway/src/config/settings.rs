@@ -13,7 +13,9 @@ use http::uri::{Authority, Scheme};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::defences::{Adviser, Defences};
 use super::written::{AbuseConfig, TlsConfig};
+use super::written_defences::ConversationsConfig;
 
 /// What to do about a finding, from nothing to refusal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -80,7 +82,7 @@ impl Rates {
 }
 
 /// What the keys of a tier may do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Tier {
     /// Its name.
     pub name: String,
@@ -90,6 +92,8 @@ pub struct Tier {
     pub answer_tokens_max: u64,
     /// How traffic is inspected.
     pub inspection: Inspection,
+    /// What it demands beyond that.
+    pub defences: Defences,
 }
 
 /// A model name in which `*` stands for any run of characters.
@@ -224,6 +228,8 @@ pub struct Settings {
     pub upstreams: Vec<Arc<Upstream>>,
     /// Plain model services.
     pub endpoints: Vec<Arc<Endpoint>>,
+    /// Who may be asked for a second opinion.
+    pub advisers: Vec<Adviser>,
     /// Tiers by name; `default` is there.
     pub tiers: HashMap<String, Arc<Tier>>,
     /// Limits of one address.
@@ -252,12 +258,23 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// The server pepper of key digests.
     pub pepper: Secret<Vec<u8>>,
+    /// What releases of a refit are signed with; without it none counts.
+    pub release_key: Option<Secret<Vec<u8>>>,
     /// Canary strings.
     pub canaries: Option<Arc<CanarySet>>,
+    /// Bounds of the conversations that are followed.
+    pub conversations: ConversationsConfig,
     /// Volume detector.
     pub surge: SurgeSettings,
     /// The other detectors.
     pub abuse: AbuseConfig,
+}
+
+impl Settings {
+    /// The pool of the adviser at this place: they come after upstreams and end-points.
+    pub const fn adviser_slot(&self, place: usize) -> usize {
+        self.upstreams.len() + self.endpoints.len() + place
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,9 @@ use casemate_finding::SecretSource;
 use serde::{Deserialize, Serialize};
 
 use super::settings::Action;
+use super::written_defences::{
+    AdviserConfig, ConversationConfig, ConversationsConfig, OwnCheckConfig, SecondOpinionConfig, ToolsConfig,
+};
 
 /// The `gateway:` section.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +24,8 @@ pub struct GatewayConfig {
     pub upstreams: Vec<UpstreamConfig>,
     /// Plain model services behind `/infer/{name}`.
     pub endpoints: Vec<EndpointConfig>,
+    /// Who may be asked for a second opinion: services and models of one's own.
+    pub advisers: Vec<AdviserConfig>,
     /// Tiers by name. `default` is there always; written, it is changed.
     pub tiers: BTreeMap<String, TierConfig>,
     /// Limits that hold for everybody.
@@ -39,6 +44,8 @@ pub struct GatewayConfig {
     pub pepper: Option<SecretSource>,
     /// Canary strings that must never come back in an answer.
     pub canaries: Vec<SecretSource>,
+    /// Conversations that are followed, of all tiers that ask for it.
+    pub conversations: ConversationsConfig,
     /// Detectors of abuse.
     pub abuse: AbuseConfig,
 }
@@ -51,6 +58,7 @@ impl Default for GatewayConfig {
             threads: None,
             upstreams: Vec::new(),
             endpoints: Vec::new(),
+            advisers: Vec::new(),
             tiers: BTreeMap::new(),
             limits: LimitsConfig::default(),
             body_bytes_max: 4 << 20,
@@ -60,6 +68,7 @@ impl Default for GatewayConfig {
             trusted_proxies: Vec::new(),
             pepper: None,
             canaries: Vec::new(),
+            conversations: ConversationsConfig::default(),
             abuse: AbuseConfig::default(),
         }
     }
@@ -72,10 +81,13 @@ impl GatewayConfig {
         let endpoints = self.endpoints.iter().filter_map(|e| Some((endpoint_key_path(&e.name), e.api_key.as_ref()?)));
         let canaries = self.canaries.iter().enumerate().map(|(i, s)| (canary_path(i), s));
         let pepper = self.pepper.iter().map(|s| (PEPPER_PATH.to_owned(), s));
-        keys.chain(endpoints).chain(canaries).chain(pepper).collect()
+        let advisers = self.advisers.iter().filter_map(|a| Some((adviser_key_path(&a.name), a.api_key.as_ref()?)));
+        keys.chain(endpoints).chain(advisers).chain(canaries).chain(pepper).collect()
     }
 }
 
+/// The path of the key of releases among the secrets; the configuration does not name it.
+pub const RELEASE_KEY_PATH: &str = "gateway.release_key";
 /// The path of the pepper among the secrets.
 pub(super) const PEPPER_PATH: &str = "gateway.pepper";
 
@@ -85,6 +97,10 @@ pub(super) fn api_key_path(upstream: &str) -> String {
 
 pub(super) fn endpoint_key_path(endpoint: &str) -> String {
     format!("gateway.endpoints.{endpoint}.api_key")
+}
+
+pub(super) fn adviser_key_path(adviser: &str) -> String {
+    format!("gateway.advisers.{adviser}.api_key")
 }
 
 pub(super) fn canary_path(index: usize) -> String {
@@ -183,7 +199,7 @@ pub struct RatesConfig {
 }
 
 /// What the keys of a tier may do, each key for itself, and how their traffic is inspected.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TierConfig {
     /// Requests a minute of one key. Default 600.
@@ -196,6 +212,14 @@ pub struct TierConfig {
     pub answer_tokens_max: u64,
     /// Checks on requests and answers.
     pub inspection: InspectionConfig,
+    /// Checks of one's own. Default: none.
+    pub checks: Vec<OwnCheckConfig>,
+    /// Which tool calls of an answer reach the caller. Default: all.
+    pub tools: Option<ToolsConfig>,
+    /// Whom to ask where the classifiers that ship are unsure. Default: nobody.
+    pub second_opinions: Vec<SecondOpinionConfig>,
+    /// What a conversation comes to over its turns. Default: not followed.
+    pub conversation: Option<ConversationConfig>,
 }
 
 impl Default for TierConfig {
@@ -206,6 +230,10 @@ impl Default for TierConfig {
             concurrency: Some(64),
             answer_tokens_max: 4_096,
             inspection: InspectionConfig::default(),
+            checks: Vec::new(),
+            tools: None,
+            second_opinions: Vec::new(),
+            conversation: None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Keys and containments, read again whenever their generation moves.
+//! Keys, containments and rulings, read again whenever their generation moves.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::config::Settings;
 use crate::containment::Containments;
 use crate::core::Core;
+use crate::feedback::Feedback;
 use crate::key::KeyTable;
 
 /// How often the generations are looked at.
@@ -41,11 +42,29 @@ pub(crate) async fn load_containments(store: &dyn Store, now: UnixMs) -> Result<
     Ok((generation, all))
 }
 
-/// Keeps both current until told to stop. While the store fails, what was read last stays in force.
+/// What people ruled, as far as this program can heed it.
+pub(crate) async fn load_feedback(store: &dyn Store, settings: &Settings, now: UnixMs) -> Result<(i64, Feedback)> {
+    let generation = store.rulings_generation().await?;
+    let (all, unused) = Feedback::new(&store.active_rulings(now).await?, settings.release_key.as_ref());
+    for (ruling, why) in unused {
+        tracing::error!(ruling, why, "ruling left out");
+    }
+    Ok((generation, all))
+}
+
+/// How far the store had come when each was read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Generations {
+    pub keys: i64,
+    pub containments: i64,
+    pub rulings: i64,
+}
+
+/// Keeps all current until told to stop. While the store fails, what was read last stays in force.
 pub(crate) async fn refresh(
     core: Arc<Core>,
     store: Arc<dyn Store>,
-    mut generations: (i64, i64),
+    mut generations: Generations,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut changes = store.changes();
@@ -64,25 +83,31 @@ pub(crate) async fn refresh(
         looks = looks.wrapping_add(1);
         core.watch.tick(core.clock.now());
         if let Err(error) = look(&core, &*store, &mut generations, looks.is_multiple_of(READ_AGAIN_LOOKS)).await {
-            tracing::error!(%error, "cannot read keys and containments, what was read last stays in force");
+            tracing::error!(%error, "cannot read keys, containments and rulings, what was read last stays in force");
         }
     }
 }
 
-async fn look(core: &Core, store: &dyn Store, seen: &mut (i64, i64), again: bool) -> Result<()> {
-    if store.keys_generation().await? != seen.0 {
+async fn look(core: &Core, store: &dyn Store, seen: &mut Generations, again: bool) -> Result<()> {
+    if store.keys_generation().await? != seen.keys {
         let (generation, table) = load_keys(store, &core.settings).await?;
         tracing::info!(keys = table.len(), "keys read");
         core.keys.store(table);
-        seen.0 = generation;
+        seen.keys = generation;
     }
-    if again || store.containments_generation().await? != seen.1 {
+    if again || store.containments_generation().await? != seen.containments {
         let (generation, all) = load_containments(store, core.clock.now()).await?;
-        if generation != seen.1 {
+        if generation != seen.containments {
             tracing::info!(containments = all.count, "containments read");
         }
         core.containments.store(all);
-        seen.1 = generation;
+        seen.containments = generation;
+    }
+    if store.rulings_generation().await? != seen.rulings {
+        let (generation, all) = load_feedback(store, &core.settings, core.clock.now()).await?;
+        tracing::info!(rulings = all.count, "rulings read");
+        core.feedback.store(all);
+        seen.rulings = generation;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use crate::config::{Settings, Timeouts};
+use crate::config::Settings;
 
 /// Idle connections are closed after this.
 const IDLE: Duration = Duration::from_secs(30);
@@ -34,14 +34,14 @@ pub enum CallError {
     Late(Duration),
 }
 
-/// The pools of one thread: one for each upstream, then one for each end-point.
+/// The pools of one thread: one for each upstream, then one for each end-point, then one for each adviser.
 pub struct Pools(Vec<Inner>);
 
-fn pool(timeouts: &Timeouts) -> Inner {
+fn pool(connect: Duration) -> Inner {
     let mut http = HttpConnector::new();
     http.set_nodelay(true);
     http.enforce_http(false);
-    http.set_connect_timeout(Some(timeouts.connect));
+    http.set_connect_timeout(Some(connect));
     http.set_keepalive(Some(Duration::from_secs(60)));
     let provider = rustls::crypto::ring::default_provider();
     let builder = HttpsConnectorBuilder::new()
@@ -58,9 +58,10 @@ fn pool(timeouts: &Timeouts) -> Inner {
 impl Pools {
     /// Pools without connections.
     pub fn new(settings: &Settings) -> Self {
-        let upstreams = settings.upstreams.iter().map(|u| pool(&u.timeouts));
-        let endpoints = settings.endpoints.iter().map(|e| pool(&e.timeouts));
-        Self(upstreams.chain(endpoints).collect())
+        let upstreams = settings.upstreams.iter().map(|u| pool(u.timeouts.connect));
+        let endpoints = settings.endpoints.iter().map(|e| pool(e.timeouts.connect));
+        let advisers = settings.advisers.iter().map(|a| pool(a.timeout));
+        Self(upstreams.chain(endpoints).chain(advisers).collect())
     }
 
     /// Sends a request and waits for the head of the answer. Dropping the future, or the body that it gives, closes the

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use casemate_classify::similarity::Vector;
 use casemate_classify::{Assessment, CanarySet, CanaryStream, Channel as ClassChannel, Classifier, Decision};
 use casemate_detect::{Engine, Kind, Kinds, Match, OperatingPoint, ScanOptions, StreamScanner};
 use casemate_wire::carrier::Channel;
 
-use super::notice::Check;
-use crate::config::{Action, Checks};
+use super::notice::{Check, Notice};
+use crate::config::{Action, Checks, OwnCheck};
 
 /// Detectors and classifiers, shared by all requests.
 #[derive(Clone)]
@@ -36,6 +37,29 @@ impl Engines {
     /// What the classifiers say of `text`.
     pub(super) fn assess(&self, text: &str, channel: ClassChannel) -> Assessment {
         self.classifier.assess(text, channel)
+    }
+
+    /// Where a text stands among others by its meaning.
+    pub(crate) fn vector(&self, text: &str) -> Vector {
+        Vector::quantise(&self.classifier.embed(text))
+    }
+
+    /// What a check of one's own says of `text`, of which the last `fresh` bytes are new, if there is anything to say.
+    pub(super) fn own_check(
+        &self,
+        check: &OwnCheck,
+        (text, fresh): (&str, usize),
+        path: &dyn Fn() -> String,
+    ) -> Option<Notice> {
+        let seen = check.judge(text, fresh, self.classifier.embedding());
+        // What was not read whole is not clean.
+        let decision = if seen.complete { seen.decision } else { seen.decision.max(Decision::Flag) };
+        let action = decide(decision, check.action);
+        let label = match seen.complete {
+            true => check.model.name().to_owned(),
+            false => format!("{} (not read whole)", check.model.name()),
+        };
+        (action != Action::Off).then(|| Notice { check: Check::Own, action, label, path: path(), score: seen.score })
     }
 
     /// True if a canary is in `text`.
@@ -92,7 +116,7 @@ pub(super) const fn class_channel(channel: Channel) -> ClassChannel {
 }
 
 /// What an assessment calls for where the tier says `action`: below the block threshold, a block is a flag.
-pub(super) const fn decide(decision: Decision, action: Action) -> Action {
+pub const fn decide(decision: Decision, action: Action) -> Action {
     match (decision, action) {
         (Decision::Pass, _) | (_, Action::Off) => Action::Off,
         (Decision::Flag, _) => Action::Flag,

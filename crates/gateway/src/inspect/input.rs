@@ -1,17 +1,20 @@
 //! One walk over every text of a request.
 
-use casemate_classify::Decision;
+use casemate_classify::{Assessment, Decision};
 use casemate_detect::ScanOptions;
 use casemate_wire::Edits;
 use casemate_wire::carrier::{Carrier, Channel, Form, walk_fields, walk_request};
 use casemate_wire::json::Doc;
 
+use super::doubt::{DOUBTS_MAX, Doubt};
 use super::engines::{Engines, action_for, check_of, class_channel, decide, scan_options};
 use super::notice::{Check, Notice};
 use super::readings::{Found, has_canary, read_whole};
 use super::replacements::Replacements;
+use super::turns::{Speaker, Turn, Turns};
 use crate::address::is_public_url;
-use crate::config::{Action, Checks};
+use crate::config::{About, Action, Checks, Defences, Direction};
+use crate::feedback::{Corrected, Heeded};
 
 /// Texts shorter than this cannot carry an instruction.
 const ASSESSED_BYTES_MIN: usize = 8;
@@ -27,14 +30,32 @@ pub struct InputVerdict {
     pub blocked_by: Option<Check>,
     /// Changes to the body.
     pub edits: Edits,
+    /// What somebody is to be asked about.
+    pub doubts: Vec<Doubt>,
+    /// The history that it brings along, where the conversation is followed.
+    pub turns: Vec<Turn>,
+}
+
+impl InputVerdict {
+    pub(crate) fn note(&mut self, check: Check, action: Action, notice: impl FnOnce() -> Notice) {
+        if action == Action::Block {
+            self.blocked_by.get_or_insert(check);
+        }
+        if self.notices.len() < NOTICES_MAX {
+            self.notices.push(notice());
+        }
+    }
 }
 
 struct Walk<'a> {
     doc: &'a Doc<'a>,
     checks: &'a Checks,
+    defences: &'a Defences,
     engines: &'a Engines,
+    heeded: Option<Heeded<'a>>,
     options: Option<ScanOptions>,
     private_ok: bool,
+    turns: Option<Turns>,
     verdict: InputVerdict,
 }
 
@@ -42,28 +63,27 @@ struct Walk<'a> {
 pub fn inspect_input(
     doc: &Doc<'_>,
     fields: Option<&[String]>,
-    checks: &Checks,
+    (checks, defences): (&Checks, &Defences),
     private_ok: bool,
     engines: &Engines,
+    heeded: Option<Heeded<'_>>,
 ) -> InputVerdict {
     let options = scan_options(checks);
-    let mut walk = Walk { doc, checks, engines, options, private_ok, verdict: InputVerdict::default() };
+    let turns = (fields.is_none() && defences.conversation.is_some()).then(|| Turns::new(doc));
+    let mut walk =
+        Walk { doc, checks, defences, engines, heeded, options, private_ok, turns, verdict: InputVerdict::default() };
     match fields {
         Some(fields) => walk_fields(doc, fields, |c| walk.carrier(&c)),
         None => walk_request(doc, |c| walk.carrier(&c)),
     }
+    walk.verdict.turns = walk.turns.map(|t| t.turns).unwrap_or_default();
     walk.verdict
 }
 
 impl Walk<'_> {
     fn note(&mut self, carrier: &Carrier<'_>, check: Check, action: Action, label: &str, score: f32) {
-        if action == Action::Block {
-            self.verdict.blocked_by.get_or_insert(check);
-        }
-        if self.verdict.notices.len() < NOTICES_MAX {
-            let path = self.doc.path_of(carrier.value);
-            self.verdict.notices.push(Notice { check, action, label: label.to_owned(), path, score });
-        }
+        let path = || self.doc.path_of(carrier.value);
+        self.verdict.note(check, action, || Notice { check, action, label: label.to_owned(), path: path(), score });
     }
 
     fn carrier(&mut self, carrier: &Carrier<'_>) {
@@ -76,7 +96,17 @@ impl Walk<'_> {
         // The classifiers read what the model will read, and a credential never: it looks like encoded text to them,
         // and whatever is to be done about it is done by the check that knows it.
         let told = self.scan(carrier, &text);
-        self.assess(carrier, told.as_deref().unwrap_or(&text));
+        let told = told.as_deref().unwrap_or(&text);
+        let seen = self.assess(carrier, told);
+        let speaker = match carrier.channel {
+            Channel::User => Some(Speaker::User),
+            Channel::Assistant => Some(Speaker::Assistant),
+            _ => None,
+        };
+        if let (Some(turns), Some(speaker), Form::Text) = (&mut self.turns, speaker, carrier.form) {
+            turns.take(carrier.value, speaker, told, seen);
+        }
+        self.own_checks(carrier, told);
         if self.checks.canary != Action::Off && has_canary(self.engines, &text) {
             self.note(carrier, Check::Canary, self.checks.canary, "canary", 1.0);
         }
@@ -105,27 +135,56 @@ impl Walk<'_> {
         (!told.is_empty()).then(|| told.apply(text, &all))
     }
 
-    fn assess(&mut self, carrier: &Carrier<'_>, text: &str) {
-        let Checks { injection, toxicity, .. } = *self.checks;
-        if (injection, toxicity) == (Action::Off, Action::Off) || text.len() < ASSESSED_BYTES_MIN {
+    fn own_checks(&mut self, carrier: &Carrier<'_>, text: &str) {
+        if text.len() < ASSESSED_BYTES_MIN {
             return;
         }
-        let seen = self.engines.assess(text, class_channel(carrier.channel));
-        // Whoever writes the system prompt speaks with its authority: strong words there are noted, not refused.
-        let injection = if carrier.channel == Channel::System { injection.min(Action::Flag) } else { injection };
-        for (check, decision, action, score) in [
-            (Check::Injection, seen.injection_decision, injection, seen.injection),
-            (Check::Toxicity, seen.toxicity_decision, toxicity, seen.toxicity),
-        ] {
-            let action = decide(decision, action);
-            if action != Action::Off {
-                let strongest = seen.findings.iter().max_by(|a, b| a.score.total_cmp(&b.score));
-                let label = match (check, strongest) {
-                    (Check::Injection, Some(f)) if decision != Decision::Pass => f.rule,
-                    (check, _) => check.as_str(),
-                };
-                self.note(carrier, check, action, label, score);
+        for check in &self.defences.input_checks {
+            if let Some(notice) = self.engines.own_check(check, (text, text.len()), &|| self.doc.path_of(carrier.value))
+            {
+                self.verdict.note(notice.check, notice.action, || notice);
             }
         }
+    }
+
+    /// What the classifiers say; none if nobody wants to know.
+    fn assess(&mut self, carrier: &Carrier<'_>, text: &str) -> Option<Assessment> {
+        let Checks { injection, toxicity, .. } = *self.checks;
+        let off = (injection, toxicity) == (Action::Off, Action::Off) && self.turns.is_none();
+        if off || text.len() < ASSESSED_BYTES_MIN {
+            return None;
+        }
+        let channel = class_channel(carrier.channel);
+        let seen = self.engines.assess(text, channel);
+        // Whoever writes the system prompt speaks with its authority: strong words there are noted, not refused.
+        let injection = if carrier.channel == Channel::System { injection.min(Action::Flag) } else { injection };
+        let asked = self.heeded.filter(|_| injection != Action::Off);
+        let corrected = asked
+            .map_or(Corrected { score: seen.injection, decision: seen.injection_decision, judged: false }, |heeded| {
+                heeded.correct(text, channel, seen.injection, seen.injection_decision)
+            });
+        for (check, about, decision, action, score) in [
+            (Check::Injection, About::Injection, corrected.decision, injection, corrected.score),
+            (Check::Toxicity, About::Toxicity, seen.toxicity_decision, toxicity, seen.toxicity),
+        ] {
+            let judged = check == Check::Injection && corrected.judged;
+            let strongest = || seen.findings.iter().max_by(|a, b| a.score.total_cmp(&b.score));
+            let label = || match (check, strongest()) {
+                _ if judged => "feedback/attack",
+                (Check::Injection, Some(f)) if decision != Decision::Pass => f.rule,
+                (check, _) => check.as_str(),
+            };
+            if action != Action::Off && !judged && self.defences.doubts(Direction::Input, about, score) {
+                let text = (self.verdict.doubts.len() < DOUBTS_MAX).then(|| text.to_owned());
+                let (label, path) = (label().to_owned(), self.doc.path_of(carrier.value));
+                self.verdict.doubts.push(Doubt { text, channel, about, score, decision, action, label, path });
+                continue;
+            }
+            let action = decide(decision, action);
+            if action != Action::Off {
+                self.note(carrier, check, action, label(), score);
+            }
+        }
+        Some(seen)
     }
 }

@@ -19,6 +19,16 @@ pub enum Check {
     Canary,
     /// An address in a private range that the upstream would fetch from.
     PrivateUrl,
+    /// A check of one's own.
+    Own,
+    /// A tool call that the policy refuses.
+    ToolCall,
+    /// A tool call that a person must approve.
+    ToolApproval,
+    /// A second opinion that the tier demands, and nobody gave.
+    Unchecked,
+    /// What a conversation came to over its turns.
+    Conversation,
 }
 
 impl Check {
@@ -31,6 +41,11 @@ impl Check {
             Self::Toxicity => "toxicity",
             Self::Canary => "canary",
             Self::PrivateUrl => "private_url",
+            Self::Own => "own_check",
+            Self::ToolCall => "tool_call",
+            Self::ToolApproval => "tool_approval",
+            Self::Unchecked => "unchecked",
+            Self::Conversation => "conversation",
         }
     }
 
@@ -43,6 +58,11 @@ impl Check {
             Self::Toxicity => "the request was blocked: abusive text",
             Self::Canary => "the request was blocked: it holds a protected string",
             Self::PrivateUrl => "the request was blocked: it names an address that must not be fetched",
+            Self::Own => "the request was blocked by a check of this organisation",
+            Self::ToolCall => "the answer was blocked: it calls a tool in a way that the policy does not allow",
+            Self::ToolApproval => "the answer was blocked: it calls a tool, which a person must approve first",
+            Self::Unchecked => "the request was blocked: a check that is asked for here could not be made",
+            Self::Conversation => "the request was blocked: the conversation has come to look like an attack",
         }
     }
 
@@ -55,6 +75,11 @@ impl Check {
             Self::Toxicity => "blocked_toxicity",
             Self::Canary => "blocked_canary",
             Self::PrivateUrl => "blocked_private_url",
+            Self::Own => "blocked_own_check",
+            Self::ToolCall => "blocked_tool_call",
+            Self::ToolApproval => "tool_approval_needed",
+            Self::Unchecked => "blocked_unchecked",
+            Self::Conversation => "blocked_conversation",
         }
     }
 
@@ -62,7 +87,13 @@ impl Check {
     pub const fn severity(self) -> Severity {
         match self {
             Self::Pii | Self::Toxicity => Severity::Low,
-            Self::Injection | Self::PrivateUrl => Severity::Medium,
+            Self::Injection
+            | Self::PrivateUrl
+            | Self::Own
+            | Self::ToolCall
+            | Self::ToolApproval
+            | Self::Unchecked
+            | Self::Conversation => Severity::Medium,
             Self::Secrets => Severity::High,
             Self::Canary => Severity::Critical,
         }
@@ -76,7 +107,13 @@ impl Check {
             Self::Injection => checks.injection,
             Self::Toxicity => checks.toxicity,
             Self::Canary => checks.canary,
-            Self::PrivateUrl => Action::Block,
+            // Each of these says itself what it comes to.
+            Self::PrivateUrl
+            | Self::Own
+            | Self::ToolCall
+            | Self::ToolApproval
+            | Self::Unchecked
+            | Self::Conversation => Action::Block,
         }
     }
 }

@@ -4,6 +4,7 @@ use casemate_wire::Dialect;
 use casemate_wire::json::{JsonLimits, JsonProblem};
 use casemate_wire::usage::Usage;
 
+use super::doubt::Doubt;
 use super::engines::Engines;
 use super::notice::{Check, Notice};
 use super::stream::StreamInspector;
@@ -22,6 +23,10 @@ pub struct Inspected {
     pub usage: Option<Usage>,
     /// Bytes of text in it, to estimate tokens by where the upstream reports none.
     pub text_bytes: u64,
+    /// What somebody is to be asked about before it goes out.
+    pub doubts: Vec<Doubt>,
+    /// How its texts begin, where the conversation is followed.
+    pub openings: Vec<String>,
 }
 
 /// Inspects a whole answer.
@@ -35,13 +40,5 @@ pub fn inspect_answer(
     engines: &Engines,
     limits: &JsonLimits,
 ) -> Result<Inspected, JsonProblem> {
-    let mut inspector = StreamInspector::new(dialect, *checks, engines.clone(), *limits, false);
-    let changed = inspector.whole(body)?;
-    Ok(Inspected {
-        body: changed,
-        blocked_by: inspector.blocked_by(),
-        usage: inspector.usage(),
-        text_bytes: inspector.text_bytes(),
-        notices: inspector.take_notices(),
-    })
+    StreamInspector::new(dialect, *checks, engines.clone(), *limits, false).into_whole(body)
 }

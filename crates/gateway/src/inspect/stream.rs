@@ -16,11 +16,15 @@ use casemate_wire::sse::{SseEvent, rewrite_data};
 use casemate_wire::usage::{Usage, read_usage};
 use casemate_wire::{Dialect, Edits};
 
+use super::doubt::{DOUBTS_MAX, Doubt};
 use super::engines::{Engines, action_for, check_of, decide, scan_options};
 use super::notice::{Check, Notice};
+use super::output::Inspected;
+use super::provenance::Provenance;
 use super::readings::{Found, Hold, Readings, has_canary, read_whole};
 use super::replacements::Replacements;
-use crate::config::{Action, Checks};
+use super::tool_calls::{CallId, CallStep, ToolCalls};
+use crate::config::{About, Action, Checks, Defences, Direction};
 
 /// Text that is assessed at a time, and how much comes anew before the next assessment.
 const ASSESS_WINDOW_BYTES: usize = 2_048;
@@ -28,10 +32,17 @@ const ASSESS_STEP_BYTES: usize = 1_024;
 /// The same for an answer that is all there, and how much two windows share.
 const ASSESS_WHOLE_BYTES: usize = 4_096;
 const ASSESS_OVERLAP_BYTES: usize = 512;
+/// How much comes anew before checks of one's own judge again; text that may be refused waits for that.
+const OWN_CHECK_STEP_BYTES: usize = 128;
+/// Text that they judge at a time.
+const OWN_CHECK_RECENT_BYTES: usize = 1_024;
 /// Most running texts of one answer.
 const TEXTS_MAX: usize = 1_024;
 /// Findings kept of one answer.
 const NOTICES_MAX: usize = 64;
+/// How much of the beginning of a text tells whether it refuses, and of how many texts.
+const OPENING_BYTES: usize = 200;
+const OPENINGS_MAX: usize = 8;
 /// Most bytes of events that wait.
 const HELD_BYTES_MAX: usize = 1 << 20;
 
@@ -61,6 +72,11 @@ struct Running {
     replaced: Replacements,
     window: String,
     fresh: usize,
+    /// What checks of one's own judge next, and how much of it is new.
+    own_window: String,
+    own_fresh: usize,
+    /// Bytes that checks of one's own have judged.
+    judged: usize,
 }
 
 /// One string of a waiting event: which text, and which bytes of it.
@@ -69,9 +85,24 @@ struct Piece {
     range: Range<usize>,
 }
 
+/// What reading an event's data gave.
+#[derive(Default)]
+struct Event {
+    pieces: Vec<Piece>,
+    calls: Vec<CallId>,
+    block: Option<Option<u64>>,
+    dropped: bool,
+    /// No text comes after it.
+    last: bool,
+}
+
 struct Waiting {
     event: SseEvent,
     pieces: Vec<Piece>,
+    /// Tool calls that it carries a piece of.
+    calls: Vec<CallId>,
+    /// The content block that is open from here on, or that none is.
+    block: Option<Option<u64>>,
     /// Not sent at all: the usage chunk that only the gateway asked for.
     dropped: bool,
 }
@@ -87,6 +118,16 @@ pub struct StreamInspector {
     strip_usage: bool,
     /// All of the answer is there: texts are gathered first and looked at once.
     at_once: bool,
+    defences: Defences,
+    doubts: Vec<Doubt>,
+    doubts_seen: usize,
+    /// How the first texts begin, where the conversation is followed.
+    openings: Vec<(StreamKey, String)>,
+    /// Text waits for the checks of one's own.
+    holds: bool,
+    /// Own checks that have flagged the answer: once is enough.
+    flagged: Vec<bool>,
+    tools: Option<ToolCalls>,
     texts: HashMap<StreamKey, Running>,
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
@@ -114,6 +155,13 @@ impl StreamInspector {
             hold,
             strip_usage,
             at_once: false,
+            defences: Defences::default(),
+            doubts: Vec::new(),
+            doubts_seen: 0,
+            openings: Vec::new(),
+            holds: false,
+            flagged: Vec::new(),
+            tools: None,
             texts: HashMap::new(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -123,6 +171,16 @@ impl StreamInspector {
             text_bytes: 0,
             open_block: None,
         }
+    }
+
+    /// The same with what a tier demands beyond the checks that ship; `provenance` is of the request.
+    #[must_use]
+    pub fn with(mut self, defences: &Defences, provenance: Provenance) -> Self {
+        self.flagged = vec![false; defences.output_checks.len()];
+        self.holds = defences.holds_answers();
+        self.tools = defences.tools.clone().map(|t| ToolCalls::new(t, provenance, self.limits));
+        self.defences = Defences { tools: None, input_checks: Vec::new(), ..defences.clone() };
+        self
     }
 
     /// The check that refused the answer.
@@ -140,7 +198,7 @@ impl StreamInspector {
         self.text_bytes
     }
 
-    /// The Anthropic content block under way, which has to be closed when the stream is cut.
+    /// The Anthropic content block that the caller has begun to read, which has to be closed when the stream is cut.
     pub const fn open_block(&self) -> Option<u64> {
         self.open_block
     }
@@ -150,27 +208,34 @@ impl StreamInspector {
         std::mem::take(&mut self.notices)
     }
 
+    /// How its texts begin, where the conversation is followed.
+    pub fn openings(&self) -> impl Iterator<Item = &str> {
+        self.openings.iter().map(|(_, text)| text.as_str())
+    }
+
+    /// What somebody is to be asked about before what came last goes out.
+    pub fn take_doubts(&mut self) -> Vec<Doubt> {
+        std::mem::take(&mut self.doubts)
+    }
+
     /// Takes the next event.
     pub fn push(&mut self, event: SseEvent) -> StreamStep {
         let Some(data) = event.data().map(std::borrow::Cow::into_owned) else {
             // A comment or a bare blank line keeps its place.
-            return self.enqueue(event, Vec::new(), false);
+            return self.enqueue(event, Event::default());
         };
-        if data == b"[DONE]" {
-            self.settle_all();
-            return self.enqueue(event, Vec::new(), false);
-        }
-        let (pieces, dropped, last) = match self.read(&data) {
+        let read = if data == b"[DONE]" { Ok(Event { last: true, ..Event::default() }) } else { self.read(&data) };
+        let read = match read {
             Ok(read) => read,
             Err(cut) => return self.cut(cut),
         };
-        if last {
+        if read.last {
             self.settle_all();
         }
         if let Some(check) = self.blocked_by {
             return self.cut(Cut::Blocked(check));
         }
-        self.enqueue(event, pieces, dropped)
+        self.enqueue(event, read)
     }
 
     /// The upstream ended: what waits goes out.
@@ -184,17 +249,27 @@ impl StreamInspector {
         step
     }
 
-    /// Inspects a whole answer as if it were one event; the changed bytes, if any. Blocked answers say so in
-    /// [`Self::blocked_by`].
-    pub(super) fn whole(&mut self, body: &[u8]) -> Result<Option<Vec<u8>>, JsonProblem> {
+    /// Inspects a whole answer as if it were one event.
+    ///
+    /// # Errors
+    /// [`JsonProblem`] if it cannot be read, and therefore not be looked at.
+    pub fn into_whole(mut self, body: &[u8]) -> Result<Inspected, JsonProblem> {
         self.at_once = true;
-        let (pieces, ..) = match self.read(body) {
-            Ok(read) => read,
+        let pieces = match self.read(body) {
+            Ok(read) => read.pieces,
             Err(Cut::Unreadable(problem)) => return Err(problem),
             Err(_) => return Err(JsonProblem::TooManyValues { values_max: TEXTS_MAX as u32 }),
         };
         self.settle_all();
-        Ok(self.rewritten(body, &pieces))
+        Ok(Inspected {
+            body: self.rewritten(body, &pieces),
+            blocked_by: self.blocked_by,
+            usage: self.usage,
+            text_bytes: self.text_bytes,
+            notices: self.notices,
+            doubts: self.doubts,
+            openings: self.openings.into_iter().map(|(_, text)| text).collect(),
+        })
     }
 
     fn cut(&mut self, cut: Cut) -> StreamStep {
@@ -203,10 +278,11 @@ impl StreamInspector {
         StreamStep { out: Vec::new(), cut: Some(cut) }
     }
 
-    fn enqueue(&mut self, event: SseEvent, pieces: Vec<Piece>, dropped: bool) -> StreamStep {
+    fn enqueue(&mut self, event: SseEvent, read: Event) -> StreamStep {
         let mut step = StreamStep::default();
         self.waiting_bytes += event.raw.len();
-        self.waiting.push_back(Waiting { event, pieces, dropped });
+        let Event { pieces, calls, block, dropped, .. } = read;
+        self.waiting.push_back(Waiting { event, pieces, calls, block, dropped });
         self.release(&mut step.out);
         if self.waiting_bytes > HELD_BYTES_MAX {
             return self.cut(Cut::TooMuch);
@@ -214,26 +290,30 @@ impl StreamInspector {
         step
     }
 
-    /// Reads one event's data: its pieces, whether it is to be dropped, whether it is the last.
-    fn read(&mut self, data: &[u8]) -> Result<(Vec<Piece>, bool, bool), Cut> {
+    /// Reads one event's data.
+    fn read(&mut self, data: &[u8]) -> Result<Event, Cut> {
         let doc = Doc::parse(data, &self.limits).map_err(Cut::Unreadable)?;
         let root = doc.root();
         let mut usage = self.usage.unwrap_or_default();
         if read_usage(root, &mut usage) {
             self.usage = Some(usage);
         }
+        let mut block = None;
         if self.dialect == Dialect::Anthropic {
             let index = || root.get("index").and_then(|i| i.as_u64());
             match root.get("type") {
-                Some(t) if t.is_text("content_block_start") => self.open_block = index(),
-                Some(t) if t.is_text("content_block_stop") => self.open_block = None,
+                Some(t) if t.is_text("content_block_start") => block = Some(index()),
+                Some(t) if t.is_text("content_block_stop") => block = Some(None),
                 _ => {}
             }
         }
         let dropped = self.strip_usage && is_usage_chunk(root);
         let last = is_last_event(self.dialect, data, Some(root));
+        let CallStep { pieces: calls, notices, too_many: too_many_calls } =
+            self.tools.as_mut().map_or_else(CallStep::default, |tools| tools.read(root, self.dialect));
+        self.take_notes(notices);
         let mut pieces = Vec::new();
-        let mut too_many = false;
+        let mut too_many = too_many_calls;
         walk_answer(&doc, |piece| {
             let text = piece.value.text();
             if text.is_empty() {
@@ -247,12 +327,15 @@ impl StreamInspector {
             let range = self.feed(piece.key, &text);
             pieces.push(Piece { key: piece.key, range });
         });
-        if too_many { Err(Cut::TooMuch) } else { Ok((pieces, dropped, last)) }
+        if too_many { Err(Cut::TooMuch) } else { Ok(Event { pieces, calls, block, dropped, last }) }
     }
 
     /// Adds a piece to its running text; which bytes of it these are.
     fn feed(&mut self, key: StreamKey, text: &str) -> Range<usize> {
         self.text_bytes += text.len() as u64;
+        if self.defences.conversation.is_some() {
+            self.open(key, text);
+        }
         let (options, engines) = (self.options.as_ref(), &self.engines);
         let hold = self.hold;
         let running = self.texts.entry(key).or_insert_with(|| Running {
@@ -260,6 +343,9 @@ impl StreamInspector {
             replaced: Replacements::default(),
             window: String::new(),
             fresh: 0,
+            own_window: String::new(),
+            own_fresh: 0,
+            judged: 0,
         });
         if self.at_once {
             let start = running.window.len();
@@ -273,7 +359,69 @@ impl StreamInspector {
             self.note(Check::Canary, self.checks.canary, "canary", 1.0);
         }
         self.assess(key, text);
+        self.own_checks(key, text);
         start..start + text.len()
+    }
+
+    fn open(&mut self, key: StreamKey, text: &str) {
+        let at = self.openings.iter().position(|(k, _)| *k == key).unwrap_or_else(|| {
+            self.openings.push((key, String::new()));
+            self.openings.len() - 1
+        });
+        let missing = OPENING_BYTES.saturating_sub(self.openings[at].1.len());
+        self.openings[at].1.push_str(&text[..text.ceil_char_boundary(missing.min(text.len()))]);
+        self.openings.truncate(OPENINGS_MAX);
+    }
+
+    fn take_notes(&mut self, notices: Vec<Notice>) {
+        for notice in notices {
+            if notice.action == Action::Block {
+                self.blocked_by.get_or_insert(notice.check);
+            }
+            if self.notices.len() < NOTICES_MAX {
+                self.notices.push(notice);
+            }
+        }
+    }
+
+    fn own_checks(&mut self, key: StreamKey, text: &str) {
+        if self.defences.output_checks.is_empty() {
+            return;
+        }
+        let Some(running) = self.texts.get_mut(&key) else { return };
+        running.own_window.push_str(text);
+        running.own_fresh += text.len();
+        if running.own_fresh >= OWN_CHECK_STEP_BYTES {
+            self.judge_own_window(key);
+        }
+    }
+
+    fn judge_own_window(&mut self, key: StreamKey) {
+        let Some(running) = self.texts.get_mut(&key).filter(|r| r.own_fresh > 0) else { return };
+        let fresh = std::mem::take(&mut running.own_fresh);
+        running.judged = running.readings.end();
+        let text = std::mem::take(&mut running.own_window);
+        self.judge_own(&text, fresh);
+        let keep = text.ceil_char_boundary(text.len().saturating_sub(OWN_CHECK_RECENT_BYTES - OWN_CHECK_STEP_BYTES));
+        if let Some(running) = self.texts.get_mut(&key) {
+            running.own_window.push_str(&text[keep..]);
+        }
+    }
+
+    fn judge_own(&mut self, text: &str, fresh: usize) {
+        let seen: Vec<(usize, Notice)> = self
+            .defences
+            .output_checks
+            .iter()
+            .enumerate()
+            .filter_map(|(n, check)| Some((n, self.engines.own_check(check, (text, fresh), &String::new)?)))
+            .collect();
+        for (n, notice) in seen {
+            let before = std::mem::replace(&mut self.flagged[n], true);
+            if !before || notice.action == Action::Block {
+                self.take_notes(vec![notice]);
+            }
+        }
     }
 
     fn note(&mut self, check: Check, action: Action, label: &str, score: f32) {
@@ -316,16 +464,31 @@ impl StreamInspector {
     fn assess_window(&mut self, key: StreamKey) {
         let Some(running) = self.texts.get_mut(&key).filter(|r| r.fresh > 0) else { return };
         running.fresh = 0;
-        let seen = self.engines.assess(&running.window, ClassChannel::Output);
-        let cut = running.window.len().saturating_sub(ASSESS_WINDOW_BYTES / 2);
-        running.window.drain(..running.window.ceil_char_boundary(cut));
-        self.assessed(&seen);
+        let mut window = std::mem::take(&mut running.window);
+        let seen = self.engines.assess(&window, ClassChannel::Output);
+        self.assessed(&seen, &window);
+        let cut = window.len().saturating_sub(ASSESS_WINDOW_BYTES / 2);
+        window.drain(..window.ceil_char_boundary(cut));
+        if let Some(running) = self.texts.get_mut(&key) {
+            running.window = window;
+        }
     }
 
-    fn assessed(&mut self, seen: &Assessment) {
-        let checks = self.checks;
-        self.note(Check::Injection, decide(seen.injection_decision, checks.injection), "injection", seen.injection);
-        self.note(Check::Toxicity, decide(seen.toxicity_decision, checks.toxicity), "toxicity", seen.toxicity);
+    fn assessed(&mut self, seen: &Assessment, text: &str) {
+        for (check, about, decision, action, score) in [
+            (Check::Injection, About::Injection, seen.injection_decision, self.checks.injection, seen.injection),
+            (Check::Toxicity, About::Toxicity, seen.toxicity_decision, self.checks.toxicity, seen.toxicity),
+        ] {
+            let label = check.as_str();
+            if action == Action::Off || !self.defences.doubts(Direction::Output, about, score) {
+                self.note(check, decide(decision, action), label, score);
+                continue;
+            }
+            self.doubts_seen += 1;
+            let text = (self.doubts_seen <= DOUBTS_MAX).then(|| text.to_owned());
+            let (channel, label, path) = (ClassChannel::Output, label.to_owned(), String::new());
+            self.doubts.push(Doubt { text, channel, about, score, decision, action, label, path });
+        }
     }
 
     /// Looks at one text of an answer that is all there.
@@ -338,6 +501,7 @@ impl StreamInspector {
         if self.hold.canary != Action::Off && has_canary(&self.engines, &text) {
             self.note(Check::Canary, self.checks.canary, "canary", 1.0);
         }
+        self.judge_own(&text, text.len());
         if (self.checks.injection, self.checks.toxicity) == (Action::Off, Action::Off) {
             return;
         }
@@ -346,7 +510,7 @@ impl StreamInspector {
         while at < text.len() {
             let end = text.ceil_char_boundary((at + ASSESS_WHOLE_BYTES).min(text.len()));
             let seen = self.engines.assess(&text[at..end], ClassChannel::Output);
-            self.assessed(&seen);
+            self.assessed(&seen, &text[at..end]);
             at = if end == text.len() { end } else { text.floor_char_boundary(end - ASSESS_OVERLAP_BYTES) };
         }
     }
@@ -367,19 +531,24 @@ impl StreamInspector {
                 self.note(Check::Canary, self.checks.canary, "canary", 1.0);
             }
             self.assess_window(key);
+            self.judge_own_window(key);
         }
+        let notices = self.tools.as_mut().map(ToolCalls::finish).unwrap_or_default();
+        self.take_notes(notices);
     }
 
     fn release(&mut self, out: &mut Vec<Bytes>) {
         while let Some(front) = self.waiting.front() {
-            let settled = |p: &Piece| {
-                p.range.is_empty() || self.texts.get(&p.key).is_some_and(|r| p.range.end <= r.readings.settled())
-            };
-            if !front.pieces.iter().all(settled) {
+            let known = |r: &Running| r.readings.settled().min(if self.holds { r.judged } else { usize::MAX });
+            let settled =
+                |p: &Piece| p.range.is_empty() || self.texts.get(&p.key).is_some_and(|r| p.range.end <= known(r));
+            let judged = |id: &CallId| self.tools.as_ref().is_none_or(|tools| tools.is_judged(*id));
+            if !front.pieces.iter().all(settled) || !front.calls.iter().all(judged) {
                 return;
             }
             let Some(done) = self.waiting.pop_front() else { return };
             self.waiting_bytes -= done.event.raw.len();
+            self.open_block = done.block.unwrap_or(self.open_block);
             if done.dropped {
                 continue;
             }

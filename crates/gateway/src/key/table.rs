@@ -116,7 +116,7 @@ impl KeyTable {
 #[cfg(test)]
 mod tests {
     use super::{KeyTable, Known};
-    use crate::config::{Inspection, Rates, Tier};
+    use crate::config::{Defences, Inspection, Rates, Tier};
     use crate::key::format::RANDOM_BYTES;
     use crate::key::{KeyFault, NewKey, issue_key};
     use casemate_finding::{Secret, UnixMs};
@@ -136,7 +136,13 @@ mod tests {
 
     fn tiers() -> HashMap<String, Arc<Tier>> {
         let rates = Rates { requests_per_min: Some(9), tokens_per_min: Some(10), concurrency: None };
-        let tier = Tier { name: "default".into(), rates, answer_tokens_max: 1, inspection: Inspection::default() };
+        let tier = Tier {
+            name: "default".into(),
+            rates,
+            answer_tokens_max: 1,
+            inspection: Inspection::default(),
+            defences: Defences::default(),
+        };
         [("default".to_owned(), Arc::new(tier))].into()
     }
 

@@ -9,9 +9,11 @@ use casemate_wire::usage::Usage;
 use http::HeaderMap;
 use tokio::time::Instant;
 
+use super::opinions::Settled;
 use crate::abuse::Raised;
 use crate::address::client_address;
 use crate::config::Action;
+use crate::conversation::{ConversationId, name_of};
 use crate::core::Core;
 use crate::inspect::Notice;
 use crate::key::KeyRecord;
@@ -56,6 +58,9 @@ pub(crate) struct Exchange {
     /// Tokens reserved for the request's own text.
     pub input_reserved: u64,
     pub answer_text_bytes: u64,
+    /// What the caller calls the conversation, and which one it is.
+    pub conversation_name: Option<String>,
+    pub conversation: Option<ConversationId>,
     route: String,
     started: Instant,
     ready: Instant,
@@ -82,6 +87,8 @@ impl Exchange {
             usage: None,
             input_reserved: 0,
             answer_text_bytes: 0,
+            conversation_name: name_of(headers),
+            conversation: None,
             route: route.path(),
             started: now,
             ready: now,
@@ -168,6 +175,26 @@ impl Exchange {
         if let Some(key) = &self.key {
             let who = Raised { address: self.address, key, model: &self.model, request_id: &self.id, output };
             self.core.watch.notices(&who, notices, self.now());
+        }
+    }
+
+    /// Tells what second opinions came to, and which were missing.
+    pub fn settled(&mut self, settled: &Settled, output: bool) {
+        self.notices(&settled.notices, output);
+        let Some(key) = &self.key else { return };
+        let who = Raised { address: self.address, key, model: &self.model, request_id: &self.id, output };
+        for (adviser, why) in &settled.missing {
+            tracing::warn!(request = self.id, adviser, why, "not checked: no second opinion");
+            self.core.watch.not_checked(&who, adviser, why, self.now());
+        }
+    }
+
+    /// The conversation goes on with an answer that begins so, or with a refusal of ours.
+    pub fn converse<'a>(&self, refused: bool, openings: impl IntoIterator<Item = &'a str>) {
+        match self.conversation {
+            Some(id) if refused => self.core.conversations.refused(id),
+            Some(id) => self.core.conversations.answered(id, openings),
+            None => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! To an upstream that can take it, and its answer back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -14,12 +15,13 @@ use tokio::time::Instant;
 
 use super::answer::Outgoing;
 use super::exchange::{End, Exchange};
+use super::opinions;
 use super::prepare::{Prepared, Target};
 use super::refusal::{Refusal, Why};
 use super::stream::EventStream;
-use crate::config::{Checks, Timeouts, Upstream, UpstreamAuth};
+use crate::config::{Direction, Timeouts, Upstream, UpstreamAuth};
 use crate::forward::{CallError, Pools, request_headers, response_headers};
-use crate::inspect::{StreamInspector, inspect_answer};
+use crate::inspect::{Provenance, StreamInspector};
 use crate::limit::limit_headers;
 
 /// By when the pieces of an answer have to be there.
@@ -65,9 +67,9 @@ fn upstream_uri(upstream: &Upstream, parts: &Parts, path: &str) -> Option<Uri> {
 /// went to the caller, and only if this one could not be reached or said that it cannot answer.
 pub(super) async fn forward(
     mut exchange: Exchange,
-    pools: &Pools,
+    pools: &Arc<Pools>,
     parts: &Parts,
-    prepared: Prepared,
+    mut prepared: Prepared,
 ) -> Result<Response<Outgoing>, Refusal> {
     let core = exchange.core.clone();
     let settings = &core.settings;
@@ -128,7 +130,7 @@ pub(super) async fn forward(
                     between: candidate.timeouts.between,
                     total: total_from + candidate.timeouts.total,
                 };
-                return answer(exchange, response, &prepared, by, failed).await;
+                return answer(exchange, pools, response, &mut prepared, by, failed).await;
             }
         }
     }
@@ -167,8 +169,9 @@ fn is_packed(headers: &HeaderMap) -> bool {
 
 async fn answer(
     mut exchange: Exchange,
+    pools: &Arc<Pools>,
     response: Response<Incoming>,
-    prepared: &Prepared,
+    prepared: &mut Prepared,
     by: Deadlines,
     failed: bool,
 ) -> Result<Response<Outgoing>, Refusal> {
@@ -193,8 +196,10 @@ async fn answer(
     let body = if head.status.is_success() && is_event_stream(&head.headers) {
         crate::metrics::add(&exchange.core.metrics.counters.streams, 1);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        let inspector = inspector(&exchange, prepared);
-        Outgoing::Events(Box::new(EventStream::new(body, inspector, exchange, by)))
+        let inspector = reads(&exchange, prepared).then(|| inspector(&exchange, prepared));
+        let asks = prepared.tier.defences.asks(Direction::Output);
+        let asker = asks.then(|| (pools.clone(), prepared.tier.clone()));
+        Outgoing::Events(Box::new(EventStream::new(body, inspector, exchange, by, asker)))
     } else {
         let limit = exchange.core.settings.answer_bytes_max;
         match collect(body, limit, by).await {
@@ -202,7 +207,7 @@ async fn answer(
                 if !failed {
                     exchange.upstream_did(true);
                 }
-                whole(&mut exchange, bytes, &prepared.output, &mut headers)?
+                whole(&mut exchange, pools, bytes, prepared, &mut headers).await?
             }
             Err((kind, text)) => {
                 exchange.upstream_did(false);
@@ -217,15 +222,27 @@ async fn answer(
 }
 
 /// Streams are read where something is to be looked for, taken out or counted.
-fn inspector(exchange: &Exchange, prepared: &Prepared) -> Option<StreamInspector> {
+fn reads(exchange: &Exchange, prepared: &Prepared) -> bool {
     let counts = exchange.key.as_ref().is_some_and(|k| k.rates.tokens_per_min.is_some())
         || exchange.core.settings.per_tenant.tokens_per_min.is_some()
         || exchange.core.settings.per_model.tokens_per_min.is_some();
-    if prepared.output.is_off() && !prepared.strip_usage && !counts {
-        return None;
-    }
+    looks(prepared) || prepared.strip_usage || counts
+}
+
+/// True if something is looked for in the answer.
+fn looks(prepared: &Prepared) -> bool {
+    !prepared.tier.inspection.output.is_off() || prepared.tier.defences.reads_answers()
+}
+
+fn inspector(exchange: &Exchange, prepared: &mut Prepared) -> StreamInspector {
     let (engines, limits) = (exchange.core.engines.clone(), answer_limits(exchange));
-    Some(StreamInspector::new(exchange.dialect, prepared.output, engines, limits, prepared.strip_usage))
+    let provenance = prepared
+        .provenance
+        .take()
+        .unwrap_or_else(|| Provenance::of(prepared.body.clone(), exchange.core.settings.json));
+    let tier = &prepared.tier;
+    StreamInspector::new(exchange.dialect, tier.inspection.output, engines, limits, prepared.strip_usage)
+        .with(&tier.defences, provenance)
 }
 
 fn answer_limits(exchange: &Exchange) -> JsonLimits {
@@ -258,13 +275,18 @@ async fn collect(mut body: Incoming, limit: usize, by: Deadlines) -> Result<Byte
 
 /// A whole answer, inspected. What cannot be read is not passed on: a success becomes an error, an error gets the
 /// caller's dialect.
-fn whole(exchange: &mut Exchange, bytes: Bytes, checks: &Checks, headers: &mut HeaderMap) -> Result<Outgoing, Refusal> {
+async fn whole(
+    exchange: &mut Exchange,
+    pools: &Pools,
+    bytes: Bytes,
+    prepared: &mut Prepared,
+    headers: &mut HeaderMap,
+) -> Result<Outgoing, Refusal> {
     exchange.end = End::Answered;
     if bytes.is_empty() {
         return Ok(Outgoing::Whole(None));
     }
-    let limits = answer_limits(exchange);
-    let inspected = match inspect_answer(&bytes, exchange.dialect, checks, &exchange.core.engines, &limits) {
+    let inspected = match inspector(exchange, prepared).into_whole(&bytes) {
         Ok(inspected) => inspected,
         Err(problem) if exchange.status >= 400 => {
             tracing::info!(request = exchange.id, status = exchange.status, %problem, "unreadable error of the upstream");
@@ -274,7 +296,7 @@ fn whole(exchange: &mut Exchange, bytes: Bytes, checks: &Checks, headers: &mut H
             return Ok(Outgoing::whole(error.body(exchange.dialect, &exchange.id)));
         }
         // Nothing was to be looked for: what a plain end-point answers is its own business.
-        Err(_) if checks.is_off() => return Ok(Outgoing::whole(bytes)),
+        Err(_) if !looks(prepared) => return Ok(Outgoing::whole(bytes)),
         Err(problem) => {
             tracing::warn!(request = exchange.id, %problem, "unreadable answer of the upstream");
             exchange.end = End::Refused;
@@ -287,7 +309,15 @@ fn whole(exchange: &mut Exchange, bytes: Bytes, checks: &Checks, headers: &mut H
     exchange.usage = inspected.usage;
     exchange.answer_text_bytes = inspected.text_bytes;
     exchange.notices(&inspected.notices, true);
-    if let Some(check) = inspected.blocked_by {
+    let mut blocked_by = inspected.blocked_by;
+    if blocked_by.is_none() && !inspected.doubts.is_empty() {
+        let (core, defences) = (exchange.core.clone(), &prepared.tier.defences);
+        let settled = opinions::settle(&core, pools, defences, Direction::Output, inspected.doubts).await;
+        exchange.settled(&settled, true);
+        blocked_by = settled.blocked_by;
+    }
+    exchange.converse(blocked_by.is_some(), inspected.openings.iter().map(String::as_str));
+    if let Some(check) = blocked_by {
         exchange.end = End::Cut;
         let error = WireError::new(ErrorKind::ContentPolicy, "the answer was blocked by a policy").coded(check.code());
         return Err(Refusal::new(error, Why::Cut));

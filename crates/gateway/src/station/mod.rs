@@ -7,6 +7,7 @@ mod body;
 mod exchange;
 mod forward;
 mod models;
+mod opinions;
 mod prepare;
 mod refusal;
 mod stream;
@@ -90,7 +91,7 @@ fn lost(no_route: NoRoute) -> Refusal {
 
 async fn line(
     core: &Arc<Core>,
-    pools: &Pools,
+    pools: &Arc<Pools>,
     connection: &Connection,
     route: Route,
     request: Request<Incoming>,
@@ -114,7 +115,7 @@ async fn line(
         _ => {
             let bytes = body::read(&core.settings, &parts.headers, body).await?;
             exchange.body_read();
-            let (exchange, prepared) = prepare::prepare(exchange, endpoint, bytes).await?;
+            let (exchange, prepared) = prepare::prepare(exchange, pools, endpoint, bytes).await?;
             forward::forward(exchange, pools, &parts, prepared).await
         }
     }

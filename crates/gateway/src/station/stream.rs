@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -14,7 +15,27 @@ use tokio::time::{Instant, Sleep};
 
 use super::exchange::{End, Exchange};
 use super::forward::Deadlines;
-use crate::inspect::{Check, Cut, StreamInspector, StreamStep};
+use super::opinions::{Settled, settle};
+use crate::config::{Direction, Tier};
+use crate::forward::Pools;
+use crate::inspect::{Check, Cut, Doubt, StreamInspector, StreamStep};
+
+/// Second opinions that are asked for, and what waits for them.
+struct Asking {
+    settling: Pin<Box<dyn Future<Output = Settled> + Send>>,
+    held: StreamStep,
+}
+
+/// What is left to do after the upstream's last byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// It goes on.
+    Not,
+    /// An event without its blank line may be left.
+    Rest,
+    /// The inspector is to be told.
+    Finish,
+}
 
 /// A streamed answer on its way. Dropping it closes the connection to the upstream and settles the exchange.
 pub(crate) struct EventStream {
@@ -23,6 +44,10 @@ pub(crate) struct EventStream {
     /// None passes everything as it comes, unread.
     inspector: Option<StreamInspector>,
     out: VecDeque<Bytes>,
+    /// Whom to ask, where the tier asks about answers.
+    asker: Option<(Arc<Pools>, Arc<Tier>)>,
+    asking: Option<Asking>,
+    ending: Ending,
     exchange: Exchange,
     by: Deadlines,
     /// When the last piece came.
@@ -32,13 +57,22 @@ pub(crate) struct EventStream {
 
 impl EventStream {
     /// A stream from `upstream`; without an inspector the bytes pass unread.
-    pub fn new(upstream: Incoming, inspector: Option<StreamInspector>, exchange: Exchange, by: Deadlines) -> Self {
+    pub fn new(
+        upstream: Incoming,
+        inspector: Option<StreamInspector>,
+        exchange: Exchange,
+        by: Deadlines,
+        asker: Option<(Arc<Pools>, Arc<Tier>)>,
+    ) -> Self {
         let parser = SseParser::new(exchange.core.settings.event_bytes_max);
         Self {
             upstream: Some(upstream),
             parser,
             inspector,
             out: VecDeque::new(),
+            asker,
+            asking: None,
+            ending: Ending::Not,
             exchange,
             by,
             last_chunk: None,
@@ -48,7 +82,7 @@ impl EventStream {
 
     /// True when nothing more comes.
     pub fn is_over(&self) -> bool {
-        self.upstream.is_none() && self.out.is_empty()
+        self.upstream.is_none() && self.out.is_empty() && self.asking.is_none()
     }
 
     /// The next bytes for the caller.
@@ -56,6 +90,16 @@ impl EventStream {
         loop {
             if let Some(bytes) = self.next_out() {
                 return Poll::Ready(Some(bytes));
+            }
+            if let Some(asking) = &mut self.asking {
+                // The upstream waits as well: what it sends next may not be wanted any more.
+                let settled = std::task::ready!(asking.settling.as_mut().poll(cx));
+                self.advised(&settled);
+                continue;
+            }
+            if self.ending != Ending::Not {
+                self.end();
+                continue;
             }
             let Some(upstream) = &mut self.upstream else { return Poll::Ready(None) };
             match Pin::new(upstream).poll_frame(cx) {
@@ -73,7 +117,7 @@ impl EventStream {
                     tracing::warn!(request = self.exchange.id, %error, "the upstream's stream broke");
                     self.fail(ErrorKind::BadGateway, "the upstream's stream broke off");
                 }
-                Poll::Ready(None) => self.upstream_ended(),
+                Poll::Ready(None) => self.ending = Ending::Rest,
                 Poll::Pending => {
                     if self.timer.as_mut().poll(cx).is_pending() {
                         return Poll::Pending;
@@ -112,7 +156,12 @@ impl EventStream {
             return;
         }
         self.parser.push(data);
-        while self.upstream.is_some() {
+        self.events();
+    }
+
+    /// Takes the events that are there, as long as nobody has to be asked.
+    fn events(&mut self) {
+        while self.upstream.is_some() && self.asking.is_none() {
             match self.parser.next_event() {
                 Ok(Some(event)) => self.event(event),
                 Ok(None) => return,
@@ -132,10 +181,42 @@ impl EventStream {
     }
 
     fn step(&mut self, step: StreamStep) {
+        let mut doubts = Vec::new();
         if let Some(inspector) = &mut self.inspector {
             let notices = inspector.take_notices();
             self.exchange.notices(&notices, true);
+            doubts = inspector.take_doubts();
         }
+        match (step.cut.is_none(), self.asker.clone()) {
+            (true, Some(asker)) if !doubts.is_empty() => self.ask(asker, doubts, step),
+            _ => self.send(step),
+        }
+    }
+
+    /// Somebody is asked about what came; until then it waits.
+    fn ask(&mut self, (pools, tier): (Arc<Pools>, Arc<Tier>), doubts: Vec<Doubt>, held: StreamStep) {
+        let core = self.exchange.core.clone();
+        let settling = async move { settle(&core, &pools, &tier.defences, Direction::Output, doubts).await };
+        self.asking = Some(Asking { settling: Box::pin(settling), held });
+    }
+
+    fn advised(&mut self, settled: &Settled) {
+        let Some(Asking { held, .. }) = self.asking.take() else { return };
+        self.exchange.settled(settled, true);
+        match settled.blocked_by {
+            Some(check) => self.refuse(check),
+            None => {
+                self.send(held);
+                self.last_chunk = self.last_chunk.map(|_| Instant::now());
+                self.timer.as_mut().reset(self.by.next(self.last_chunk));
+                if self.ending == Ending::Not {
+                    self.events();
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, step: StreamStep) {
         self.out.extend(step.out);
         match step.cut {
             None => {}
@@ -148,14 +229,27 @@ impl EventStream {
         }
     }
 
-    fn upstream_ended(&mut self) {
-        if let Some(rest) = self.parser.finish() {
-            self.event(rest);
+    /// One step of what is left to do after the upstream's last byte; each may find that somebody has to be asked.
+    fn end(&mut self) {
+        match (self.upstream.is_some(), self.ending) {
+            (true, Ending::Rest) => {
+                self.ending = Ending::Finish;
+                if let Some(rest) = self.parser.finish() {
+                    self.event(rest);
+                }
+                return;
+            }
+            (true, Ending::Finish) if self.inspector.is_some() => {
+                if let Some(step) = self.inspector.as_mut().map(StreamInspector::finish) {
+                    self.step(step);
+                }
+                if self.asking.is_some() {
+                    return;
+                }
+            }
+            _ => {}
         }
-        if let (Some(inspector), true) = (&mut self.inspector, self.upstream.is_some()) {
-            let step = inspector.finish();
-            self.step(step);
-        }
+        self.ending = Ending::Not;
         if self.upstream.is_some() {
             self.exchange.upstream_did(true);
             self.close(End::Answered);
@@ -169,6 +263,9 @@ impl EventStream {
         if let Some(inspector) = &self.inspector {
             self.exchange.usage = inspector.usage();
             self.exchange.answer_text_bytes = inspector.text_bytes();
+            if matches!(end, End::Answered | End::Cut) {
+                self.exchange.converse(end == End::Cut, inspector.openings());
+            }
         }
     }
 

@@ -11,10 +11,10 @@ use crate::inspection::{anthropic_delta, leaked, openai_delta, said, secret};
 use serde_json::{Value, json};
 
 /// A small generator (Steele, Lea, Flood 2014, SplitMix64), so that a seed gives the same run everywhere.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, n: usize) -> usize {
+    pub fn below(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,7 +23,7 @@ impl Random {
     }
 
     /// Cuts `bytes` at random places, between characters if asked to.
-    fn cut<'a>(&mut self, text: &'a str, most: usize) -> Vec<&'a str> {
+    pub fn cut<'a>(&mut self, text: &'a str, most: usize) -> Vec<&'a str> {
         let mut cuts: Vec<usize> = (0..self.below(most + 1)).map(|_| self.below(text.len() + 1)).collect();
         cuts.iter_mut().for_each(|c| *c = text.floor_char_boundary(*c));
         cuts.extend([0, text.len()]);

@@ -3,13 +3,20 @@
 
 mod abuse;
 mod chunkings;
+mod conversations;
 mod dialect_rules;
+mod feedback;
 mod flow_rules;
 mod head_rules;
 mod house;
 mod inspection;
 mod leaving;
 mod models;
+#[cfg(feature = "onnx")]
+mod onnx;
+mod own_checks;
 mod sdk;
+mod second_opinions;
 mod stub;
 mod tls;
+mod tool_calls;

@@ -49,6 +49,8 @@ ids! {
     ContainmentId,
     /// A preserved object.
     EvidenceId,
+    /// What people ruled on traffic.
+    RulingId,
 }
 
 impl TenantId {

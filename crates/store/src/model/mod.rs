@@ -10,6 +10,7 @@ mod evidence;
 mod id;
 mod key;
 mod person;
+mod ruling;
 mod run;
 mod status;
 
@@ -20,8 +21,9 @@ pub use case::{Case, CaseState, Incident, TimelineEntry, Verdict};
 pub use containment::{Applied, Containment, Effect, Target};
 pub use event::{EventRecord, NewEvent};
 pub use evidence::{Evidence, NewEvidence};
-pub use id::{AlertId, ApprovalId, CaseId, ContainmentId, EvidenceId, IncidentId, KeyId, RunId, TenantId};
+pub use id::{AlertId, ApprovalId, CaseId, ContainmentId, EvidenceId, IncidentId, KeyId, RulingId, RunId, TenantId};
 pub use key::ApiKey;
 pub use person::{Person, Role, Session};
+pub use ruling::Ruling;
 pub use run::{Intent, Run, RunEvent, RunState};
 pub use status::ComponentStatus;

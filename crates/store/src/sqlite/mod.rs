@@ -20,6 +20,7 @@ mod evidence;
 mod ingest;
 mod keys;
 mod people;
+mod rulings;
 mod runs;
 
 pub use open::{SqliteOptions, SqliteStore};

@@ -11,6 +11,7 @@ mod containments;
 mod events;
 mod ledgers;
 mod people;
+mod rulings;
 mod runs;
 pub mod samples;
 
@@ -24,6 +25,7 @@ where
     people::people_and_sessions(fresh().await).await;
     people::components(fresh().await).await;
     containments::once_and_until(fresh().await).await;
+    rulings::once_until_and_withdrawn(fresh().await).await;
     events::in_order_and_once(fresh().await).await;
     alerts::deliveries_are_one_alert(fresh().await).await;
     alerts::equal_content_within_a_window(fresh().await).await;
