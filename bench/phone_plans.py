@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Make the table of telephone plans of crates/detect: phone_plans.py OUT (needs `pip install phonenumbers`)
 
-For every calling code but 1 (whose plan is a rule): which first two digits a national number may have, and how long a number
-with them may be. Facts of the national plans, read out of the metadata of the `phonenumbers` package (Apache-2.0) by running
+For every calling code but 1: which first two digits a national number may have, and how long a number with them may be; for
+1, whose numbers all have ten digits, which area codes are in use (`1 10:201-210,212-220`). Facts of the national plans, read out of the metadata of the `phonenumbers` package (Apache-2.0) by running
 its number patterns as automata over two digits; no pattern and no text of it is kept. A line is a calling code, then for each
 set of lengths the first digits: `44 9,10:1,20-29`.
 """
@@ -93,8 +93,11 @@ def ranges(prefixes):
 
 lines = ["# Telephone plans by calling code: lengths of national numbers, and their first digits. Made by bench/phone_plans.py."]
 for cc in sorted(CC):
-    if cc == 1: continue
     start, step, lens = plan(cc)
+    if cc == 1:
+        area = lambda code: functools.reduce(step, code, start)
+        lines.append("1 10:" + ranges([a for a in map("{:03}".format, range(1000)) if lens(area(a)) >> 7 & 1]))
+        continue
     first = {}
     leaves(step, lens, start, "", first)
     by_length = collections.defaultdict(list)

@@ -4,7 +4,7 @@
 
 use std::{error::Error, fmt::Write as _, time::Duration};
 
-use casemate_detect::{Engine, RuleSet, ScanOptions, StreamRedactor};
+use casemate_detect::{Engine, ScanOptions, StreamRedactor};
 
 /// CPU time of this process so far, from the kernel's accounting in ticks of 10 ms; wall time is noise on a busy machine.
 fn cpu() -> Duration {
@@ -28,10 +28,8 @@ fn rate(name: &str, text: &str) {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let start = cpu();
-    let set = RuleSet::builtin()?;
-    let parsed = cpu() - start;
-    let engine = Engine::new(&set)?;
-    println!("start-up {:?} ({parsed:?} of it to read {} rules)", cpu() - start, engine.rules().len());
+    let engine = Engine::builtin();
+    println!("start-up {:?}, {} rules", cpu() - start, engine.rules().len());
     let once = std::env::args().nth(1).is_some_and(|a| a == "--once");
     for path in std::env::args().skip(1 + usize::from(once)) {
         if once {

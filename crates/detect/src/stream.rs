@@ -6,7 +6,7 @@
 //! lies before the frontier and in no held candidate goes out.
 
 use crate::{
-    Engine, Match, ScanOptions,
+    Engine, Match, ScanOptions, find,
     limits::{ASSIGN_GAP_MAX, HOLD_MAX, LOOK_AHEAD, STREAM_LEFT},
     redact::marker,
     scan::{Candidate, Fold, Pass, TailState},
@@ -203,6 +203,9 @@ impl<'e> StreamScanner<'e> {
                 frontier = frontier.min(start);
             }
             i = start;
+        }
+        if self.options.kinds.contains(crate::Kind::Pii) {
+            frontier = frontier.min(find::unfinished(bytes));
         }
         let announced = unfinished.saturating_sub(ANNOUNCED);
         for hit in pass.hits.iter().rev() {

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+#[path = "../../dataset/tests/support/parquet_writer.rs"]
+#[expect(dead_code, reason = "these tests need no dictionaries and no levels")]
+mod parquet_writer;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -211,6 +215,31 @@ fn bad_inputs_never_pass() {
         let verdict = bench.run();
         let table = to_table(&verdict.document("t"), &Style::plain());
         assert_eq!((verdict.outcome, verdict.exit_code(&bench.input.config)), expected, "{name}\n{table}");
+    }
+}
+
+#[test]
+fn a_parquet_file_is_a_table() {
+    use parquet_writer::{Column, data_page, file, plain};
+    let table = |values: &[&str], rows: usize| {
+        let page = data_page(values.len(), 0, &plain(values));
+        file(vec![Column::new("city", 0, page, values.len())], rows)
+    };
+    let whole = table(&["Ulm", "Bonn"], 2);
+    let at = whole.windows(3).position(|w| w == b"Ulm").unwrap();
+    let mut broken = whole.clone();
+    // The first value is longer than its page.
+    broken[at - 4] = 200;
+    for (name, content, input, form) in [
+        ("two-rows.parquet", whole, Outcome::Pass, Outcome::Pass),
+        ("no-rows.parquet", table(&[], 0), Outcome::Block, Outcome::Pass),
+        ("broken.parquet", broken, Outcome::Pass, Outcome::Block),
+        ("cut.parquet", b"PAR1 and no more".to_vec(), Outcome::Pass, Outcome::NotScanned),
+    ] {
+        let bench = Bench::new().with(name, content);
+        let verdict = bench.run();
+        let shown = to_table(&verdict.document("t"), &Style::plain());
+        assert_eq!((outcome(&verdict, "input"), outcome(&verdict, "table-form")), (input, form), "{name}\n{shown}");
     }
 }
 

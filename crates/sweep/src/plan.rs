@@ -12,7 +12,7 @@ use casemate_artifact::ScanConfig;
 use casemate_dataset::TableLimits;
 use casemate_detect::{Key, Kinds as TextKinds, OperatingPoint, ScanOptions};
 
-use crate::Baseline;
+use crate::{Baseline, NameTier};
 
 /// Which families of findings to look for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +83,8 @@ pub struct SweepLimits {
     pub blob_bytes_max: u64,
     /// Bytes of text given to the detectors at a time.
     pub piece_bytes: usize,
+    /// Bytes of one text, sheet or table in which names are looked for, where a [`ScanPlan::names`] is: models are slow.
+    pub names_bytes_max: usize,
     /// Limits of tables.
     pub table: TableLimits,
     /// Limits of model files.
@@ -103,6 +105,7 @@ impl Default for SweepLimits {
             files_max: 2_000_000,
             blob_bytes_max: 256 << 20,
             piece_bytes: 256 << 10,
+            names_bytes_max: 256 << 10,
             table: TableLimits::default(),
             model: ScanConfig::default(),
         }
@@ -135,6 +138,8 @@ pub struct ScanPlan {
     pub respect_ignore: bool,
     /// Findings known before, which are let through.
     pub baseline: Option<Baseline>,
+    /// Who knows names of people and places; without, they are not looked for.
+    pub names: Option<NameTier>,
     /// Threads; 0 means one for each core.
     pub workers: usize,
     /// Limits.
@@ -154,6 +159,7 @@ impl ScanPlan {
             disabled: Vec::new(),
             respect_ignore: true,
             baseline: None,
+            names: None,
             workers: 0,
             limits: SweepLimits::default(),
             cancel: Arc::default(),

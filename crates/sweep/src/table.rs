@@ -9,6 +9,7 @@ use casemate_finding::{Finding, Location};
 use crate::{
     content::FileScan,
     hit::{self, ColumnCounter},
+    names::NamesAsked,
     plan::ScanPlan,
 };
 
@@ -72,6 +73,7 @@ pub(crate) struct Columns<'a> {
     options: Vec<ScanOptions>,
     counter: ColumnCounter,
     findings: Vec<Finding>,
+    asked: NamesAsked,
     bytes: u64,
 }
 
@@ -85,6 +87,7 @@ impl<'a> Columns<'a> {
             options: Vec::new(),
             counter: ColumnCounter::default(),
             findings: Vec::new(),
+            asked: NamesAsked::default(),
             bytes: 0,
         }
     }
@@ -112,7 +115,8 @@ impl<'a> Columns<'a> {
     fn column(&mut self, column: &ColumnCells) {
         let engine = Engine::builtin();
         let mut again: Vec<Cell> = Vec::new();
-        for m in engine.scan(&column.text, &self.options[column.index]) {
+        let matches = engine.scan(&column.text, &self.options[column.index]);
+        for m in self.asked.add(self.plan, &column.text, matches) {
             let Some(cell) = column.cell_at(m.span.start) else { continue };
             if m.span.end > cell.end {
                 // It runs over the border of cells, where no value does: each of them is looked at on its own.
@@ -161,6 +165,7 @@ impl<'a> Columns<'a> {
     pub(crate) fn finish(mut self, report: TableReport, out: &mut FileScan) {
         let path = self.path;
         out.bytes += self.bytes;
+        self.asked.finish(self.plan, path, out);
         for problem in &report.problems {
             out.form.push(problem.to_finding(path));
         }

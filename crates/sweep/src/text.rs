@@ -4,9 +4,15 @@ use std::io::Read;
 
 use casemate_dataset::{DecodingReader, Encoding, detect_encoding};
 use casemate_detect::{Engine, Match, StreamScanner};
-use casemate_finding::Location;
+use casemate_finding::{Location, Span};
 
-use crate::{allow::Allowances, content::FileScan, hit, plan::ScanPlan};
+use crate::{
+    allow::Allowances,
+    content::FileScan,
+    hit,
+    names::{BLOCK_BYTES, NamesAsked},
+    plan::ScanPlan,
+};
 
 /// Where a byte of the stream is, counted forward.
 #[derive(Debug)]
@@ -127,6 +133,9 @@ pub(crate) struct Feed<'p> {
     hidden: u64,
     /// The last line that was scanned has no end yet.
     open: bool,
+    /// Text that is known but for the names in it, and the matches in it.
+    unnamed: (String, Vec<Match>),
+    asked: NamesAsked,
 }
 
 impl<'p> Feed<'p> {
@@ -141,6 +150,8 @@ impl<'p> Feed<'p> {
             first: 0,
             hidden: 0,
             open: false,
+            unnamed: (String::new(), Vec::new()),
+            asked: NamesAsked::default(),
         }
     }
 
@@ -181,12 +192,33 @@ impl<'p> Feed<'p> {
         let piece = std::mem::take(&mut self.piece);
         self.allowances.push(&piece);
         let progress = self.scanner.push(&piece);
-        self.settle(&progress.text, progress.offset, &progress.matches, out);
+        self.settle(&progress.text, progress.offset, &progress.matches, false, out);
         self.piece = piece;
         self.piece.clear();
     }
 
-    fn settle(&mut self, text: &str, offset: usize, matches: &[Match], out: &mut FileScan) {
+    /// Takes what became certain; asks for names in it, a block of lines at a time.
+    fn settle(&mut self, piece: &str, offset: usize, found: &[Match], last: bool, out: &mut FileScan) {
+        if self.plan.names.is_none() || !self.plan.kinds.pii {
+            return self.place(piece, offset, found, out);
+        }
+        let (mut text, mut matches) = std::mem::take(&mut self.unnamed);
+        let before = offset.saturating_sub(text.len());
+        text.push_str(piece);
+        matches.extend(found.iter().map(|m| moved(m, before)));
+        while text.len() >= BLOCK_BYTES || (last && !text.is_empty()) {
+            let end = block_end(&text, &matches, last);
+            let rest = matches.split_off(matches.partition_point(|m| m.span.start < end));
+            let named = self.asked.add(self.plan, &text[..end], matches);
+            self.place(&text[..end], 0, &named, out);
+            matches = rest.iter().map(|m| moved(m, end)).collect();
+            text.drain(..end);
+        }
+        self.unnamed = (text, matches);
+    }
+
+    /// Counts lines and columns on to each match, and lists it.
+    fn place(&mut self, text: &str, offset: usize, matches: &[Match], out: &mut FileScan) {
         let mut done = 0;
         for m in matches {
             let start = text.floor_char_boundary(m.span.start.saturating_sub(offset).min(text.len()));
@@ -217,13 +249,35 @@ impl<'p> Feed<'p> {
             self.flush(out);
         }
         let progress = self.scanner.finish();
-        self.settle(&progress.text, progress.offset, &progress.matches, out);
+        self.settle(&progress.text, progress.offset, &progress.matches, true, out);
+        self.asked.finish(self.plan, self.path, out);
         if self.hidden > 0 {
             out.hidden += self.hidden;
             out.notes.push(format!("{}: {} more findings are counted but not listed", self.path, self.hidden));
         }
         let first = self.first.saturating_sub(1).min(out.findings.len());
         out.allow(first, &self.allowances.finish());
+    }
+}
+
+/// The match in a text that begins `by` bytes later.
+fn moved(m: &Match, by: usize) -> Match {
+    let (start, end) = (m.span.start.saturating_sub(by), m.span.end.saturating_sub(by));
+    Match { span: Span::new(start, end), ..m.clone() }
+}
+
+/// Where the first block of `text` ends: at a line's end if there is one, and inside no match.
+fn block_end(text: &str, matches: &[Match], last: bool) -> usize {
+    if last && text.len() <= BLOCK_BYTES {
+        return text.len();
+    }
+    let block = &text[..text.floor_char_boundary(BLOCK_BYTES)];
+    let bytes = block.as_bytes();
+    let cut = memchr::memrchr(b'\n', bytes).or_else(|| memchr::memrchr(b' ', bytes)).map_or(block.len(), |at| at + 1);
+    match matches.iter().find(|m| m.span.start < cut && m.span.end > cut) {
+        Some(m) if m.span.start > 0 => m.span.start,
+        Some(m) => text.ceil_char_boundary(m.span.end.min(text.len())),
+        None => cut,
     }
 }
 

@@ -15,9 +15,11 @@ use std::{
 };
 
 use casemate_dataset::TableLimits;
-use casemate_detect::Key;
-use casemate_finding::{Finding, Outcome};
-use casemate_sweep::{Baseline, Kinds, ScanPlan, ScanReport, SweepError, SweepLimits, Target, run, scan_reader};
+use casemate_detect::{Engine, Key, Kind, Match};
+use casemate_finding::{Finding, Outcome, Span};
+use casemate_sweep::{
+    Baseline, Kinds, NameTier, Named, ScanPlan, ScanReport, SweepError, SweepLimits, Target, run, scan_reader,
+};
 use flate2::{Compression, write::GzEncoder};
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -607,5 +609,55 @@ proptest! {
         let plan = ScanPlan { kinds, limits, ..plan(Path::new(".")) };
         let scan = scan_reader(&plan, name, bytes.as_slice()).unwrap();
         prop_assert!(scan.findings.iter().all(|f| !f.evidence.contains('@')));
+    }
+}
+
+/// A tier of names that knows one person, and looks no further than it is told.
+fn one_name() -> NameTier {
+    NameTier::new(|text, mut matches, _| {
+        let rule = Engine::builtin().rule("pii/age").unwrap();
+        for (at, name) in text.match_indices("Noor Lindqvist") {
+            let span = Span::new(at, at + name.len());
+            matches.push(Match { rule: rule.clone(), kind: Kind::Pii, span, score: 0.9 });
+        }
+        matches.sort_by_key(|m| m.span);
+        Named { matches, looked_at: text.len() }
+    })
+}
+
+#[test]
+fn names_are_asked_for_in_texts_and_columns() {
+    let filler = "The committee met on Tuesday and agreed that the plan was sound.\n".repeat(600);
+    let tree = Tree::new()
+        .with("long.txt", format!("Ask Noor Lindqvist, {MAIL}\n{filler}so said Noor Lindqvist.\n"))
+        .with("people.csv", format!("who,age\nNoor Lindqvist,38\nBen Ek,40\nIda Vik,{MAIL}\n"));
+    let without = scan(&plan(tree.path()));
+    let mut plan = plan(tree.path());
+    plan.names = Some(one_name());
+    let with = scan(&plan);
+    let places = |report: &ScanReport| -> Vec<String> {
+        report
+            .open()
+            .filter(|f| f.rule == "pii/age")
+            .map(|f| format!("{} {:?}", tree.place(f), f.location.column))
+            .collect()
+    };
+    assert!(places(&without).is_empty());
+    assert_eq!(places(&with), ["long.txt:1 Some(5)", "long.txt:602 Some(9)", "people.csv:2 None"]);
+    assert!(with.not_scanned.is_empty(), "{:?}", with.not_scanned);
+    let mails = |report: &ScanReport| report.open().filter(|f| f.rule == "pii/email").count();
+    assert_eq!((mails(&without), mails(&with)), (2, 2));
+}
+
+#[test]
+fn names_beyond_the_limit_are_not_scanned_and_said() {
+    let line = "The committee met on Tuesday and agreed that the plan was sound.\n";
+    for (bytes, missed) in [(line.len() * 10, false), (line.len() * 10 - 1, true)] {
+        let tree = Tree::new().with("a.txt", line.repeat(10));
+        let mut plan = plan(tree.path());
+        (plan.names, plan.limits.names_bytes_max) = (Some(one_name()), bytes);
+        let report = scan(&plan);
+        let said = report.not_scanned.iter().any(|n| n.reason.contains("names of people"));
+        assert_eq!(said, missed, "{:?}", report.not_scanned);
     }
 }

@@ -10,7 +10,7 @@ use casemate_ner::{CachedModel, Gate, Limits, merge};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::cli::{ChannelArg, DetectArgs, Global, Kind, NerArg};
+use crate::cli::{ChannelArg, DetectArgs, Global, Kind};
 use crate::exit::Exit;
 use crate::failure::{Done, Failure};
 use crate::models;
@@ -119,7 +119,7 @@ impl Detector {
         }
         let pii = wants(Kind::Pii);
         Ok(Self {
-            names: if pii { names(global, args.ner)? } else { None },
+            names: if pii { models::wanted(global, args.ner)? } else { None },
             says_ner: pii,
             min_score: args.min_score.unwrap_or(0.0),
             options: (kinds != Kinds::NONE).then_some(options),
@@ -188,19 +188,6 @@ impl Detector {
         }
         answer
     }
-}
-
-/// The model of names, if it is wanted and, unless it has to be, if it is there. One that is there and cannot be used is
-/// an error either way: it was pulled to be used.
-fn names(global: &Global, wanted: NerArg) -> Result<Option<CachedModel>, Failure> {
-    if wanted == NerArg::Off {
-        return Ok(None);
-    }
-    let folder = models::folder(global)?;
-    if wanted == NerArg::Auto && !folder.is_dir() {
-        return Ok(None);
-    }
-    models::load(&folder).map(Some)
 }
 
 /// A score as it is printed: four digits are all that it means.

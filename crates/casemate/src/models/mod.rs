@@ -10,7 +10,7 @@ use casemate_ner::package::{self, ModelFile};
 use casemate_ner::{CachedModel, Model};
 use sha2::{Digest, Sha256};
 
-use crate::cli::Global;
+use crate::cli::{Global, NerArg};
 use crate::config::{self, Config};
 use crate::failure::Failure;
 use crate::state::make_private_dir;
@@ -50,6 +50,19 @@ pub(crate) fn load(folder: &Path) -> Result<CachedModel, Failure> {
         Failure::usage("cannot use the model of names", error.to_string())
             .remedy("`casemate models pull` fetches it; `--ner off` does without it")
     })
+}
+
+/// The model of names, if it is wanted and, unless it has to be, if it is there. One that is there and cannot be used is
+/// an error either way: it was pulled to be used.
+pub(crate) fn wanted(global: &Global, wanted: NerArg) -> Result<Option<CachedModel>, Failure> {
+    if wanted == NerArg::Off {
+        return Ok(None);
+    }
+    let folder = folder(global)?;
+    if wanted == NerArg::Auto && !folder.is_dir() {
+        return Ok(None);
+    }
+    load(&folder).map(Some)
 }
 
 /// Checks every file of a model's folder by its digest.

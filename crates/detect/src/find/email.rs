@@ -14,6 +14,10 @@ pub(crate) fn email(text: &str, at: usize) -> Option<Span> {
     if !bytes.get(at + 1).is_some_and(|b| ALNUM.has(*b)) {
         return None;
     }
+    let domain_end = DOMAIN.run_end(bytes, at + 1, 253);
+    if !bytes[at + 1..domain_end].contains(&b'.') {
+        return None;
+    }
     let mut start = at;
     for (i, c) in text[..at].char_indices().rev() {
         let fits = if c.is_ascii() { LOCAL.has(c as u8) } else { c.is_alphanumeric() };
@@ -28,7 +32,7 @@ pub(crate) fn email(text: &str, at: usize) -> Option<Span> {
     if start == at || !bytes[start..at].iter().all(|b| LOCAL.has(*b) || *b >= 0x80) || bytes[at - 1] == b'.' {
         return None;
     }
-    let mut end = DOMAIN.run_end(bytes, at + 1, 253);
+    let mut end = domain_end;
     while end > at + 1 && !ALNUM.has(bytes[end - 1]) {
         end -= 1;
     }

@@ -10,6 +10,8 @@ use crate::{
 
 /// Words of a seed phrase (BIP-39).
 const PHRASE_WORDS: [usize; 5] = [12, 15, 18, 21, 24];
+/// Log odds of a seed phrase whose check bits are not right, beside one whose are not looked at.
+const BY_PLACE: f32 = -2.5;
 
 impl Pass<'_> {
     /// Ages and dates of birth near their words.
@@ -28,7 +30,9 @@ impl Pass<'_> {
                     _ => break,
                 };
                 if let Some(span) = found {
-                    self.consider(*rule, span.start, span.end, false, 0.0, out);
+                    // Words that are in no list, or whose check bits are wrong: a phrase by its place alone.
+                    let extra = if *finder == Finder::SeedPhrase { BY_PLACE } else { 0.0 };
+                    self.consider(*rule, span.start, span.end, false, extra, out);
                 }
             }
         }
@@ -112,8 +116,8 @@ fn date(bytes: &[u8], start: usize) -> Option<Span> {
     valid.then_some(Span::new(start, i))
 }
 
-/// Twelve to twenty-four short lower-case words in a row, shortly after a word such as `mnemonic`. Which words the list
-/// holds is not looked up: beside such a word, so many short words and nothing else are a phrase.
+/// Twelve to twenty-four short lower-case words in a row, shortly after a word such as `mnemonic`: a phrase of another
+/// list, or mistyped. Those of the standard's list are found by their check bits, without such a word.
 fn seed_phrase(bytes: &[u8], end: usize) -> Option<Span> {
     let stop = bytes.len().min(end + 24);
     let colon = end + bytes[end..stop].iter().position(|b| matches!(b, b':' | b'='))?;

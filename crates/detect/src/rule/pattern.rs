@@ -58,9 +58,13 @@ pub(crate) struct Pattern {
 impl Pattern {
     /// Reads a pattern. `{uuid}` stands for a UUID; `{{` is not special: no literal brace is needed in a token.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let expanded = text.replace("{uuid}", "{hex:8}-{hex:4}-{hex:4}-{hex:4}-{hex:12}");
+        let expanded;
+        let mut rest = text;
+        if text.as_bytes().windows(6).any(|w| w == b"{uuid}") {
+            expanded = text.replace("{uuid}", "{hex:8}-{hex:4}-{hex:4}-{hex:4}-{hex:12}");
+            rest = &expanded;
+        }
         let mut parts = Vec::new();
-        let mut rest = expanded.as_str();
         while !rest.is_empty() {
             match rest.find('{') {
                 Some(0) => {

@@ -171,7 +171,7 @@ impl Family {
     /// One rule for each service: `{name}` and `{NAME}` in the texts stand for it.
     pub(crate) fn rules(&self) -> impl Iterator<Item = RuleSpec> + '_ {
         self.services.iter().map(|service| {
-            let fill = |text: &String| text.replace("{name}", service).replace("{NAME}", &service.to_uppercase());
+            let fill = |text: &String| filled(text, service);
             RuleSpec {
                 id: fill(&self.id).replace('_', "-"),
                 label: self.label.clone(),
@@ -187,6 +187,28 @@ impl Family {
             }
         })
     }
+}
+
+/// A template with `{name}` and `{NAME}` filled in.
+fn filled(template: &str, service: &str) -> String {
+    let mut out = String::with_capacity(template.len() + 2 * service.len());
+    let mut rest = template;
+    while let Some(at) = rest.find('{') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if let Some(after) = rest.strip_prefix("{name}") {
+            out.push_str(service);
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix("{NAME}") {
+            out.push_str(&service.to_uppercase());
+            rest = after;
+        } else {
+            out.push('{');
+            rest = &rest[1..];
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 /// A rule file.

@@ -16,6 +16,8 @@ const TOKEN_TAIL: ByteSet = ByteSet::of(b"_-.").range(b'a', b'z').range(b'A', b'
 
 /// Highest score of what needs another to be of use, and stands alone.
 const ALONE_SCORE_MAX: f32 = 0.8;
+/// Score of what opens a provider's sandbox: shown, neither replaced nor a reason to block.
+const SANDBOX_SCORE: f32 = 0.4;
 /// Score of what looks typed, not made, where a service's key belongs: replaced, never a reason to block.
 const FILLER_SCORE: f32 = 0.55;
 
@@ -111,16 +113,21 @@ impl Pass<'_> {
         let rule = &self.engine.rules[usize::from(rule_index)];
         let value = &self.bytes[start..end];
         let mut logits = rule.prior + extra;
+        let mut proven = false;
         if let Some(validator) = rule.validator {
             match validator.check(value, b"") {
                 Check::Fail if rule.on_fail == crate::rule::OnFail::Drop => return,
                 Check::Fail => logits -= 0.8,
                 Check::Weak => logits -= 0.5,
-                Check::Pass => logits += 1.5,
+                Check::Pass => {
+                    proven = rule.on_fail == crate::rule::OnFail::Lower;
+                    logits += 1.5;
+                }
                 Check::Unknown => {}
             }
         }
-        if secret::is_placeholder(value) || (rule.rarity > 0.0 && secret::rarity(value) < rule.rarity) {
+        // What carries its own check digits is no filler, whatever it looks like.
+        if (!proven && secret::is_placeholder(value)) || (rule.rarity > 0.0 && secret::rarity(value) < rule.rarity) {
             return;
         }
         if !rule.context.is_empty() {
@@ -132,6 +139,9 @@ impl Pass<'_> {
         }
         logits -= self.path_evidence();
         let mut score = sigmoid(logits);
+        if secret::is_sandbox(value) {
+            score = score.min(SANDBOX_SCORE);
+        }
         if rule.requires.is_some_and(|other| !self.is_near(other, start, end)) {
             score = score.min(ALONE_SCORE_MAX);
         }
@@ -153,12 +163,17 @@ impl Pass<'_> {
         let (start, end) = assigned.value;
         let value = &self.bytes[start..end];
         for &rule_index in &used.services {
-            if partial || secret::names_no_secret(self.bytes, assigned, false) {
+            if partial || assigned.call {
                 break;
             }
             let rule = &self.engine.rules[usize::from(rule_index)];
-            let shaped = !assigned.call && rule.matcher.values.iter().any(|p| p.matches_all(value));
-            if shaped && (hit.whole || hit.end - hit.start >= 4) && assigned.fillers <= 5 {
+            if !rule.matcher.values.iter().any(|p| p.matches_all(value)) {
+                continue;
+            }
+            if secret::names_no_secret(self.bytes, assigned, false) {
+                break;
+            }
+            if (hit.whole || hit.end - hit.start >= 4) && assigned.fillers <= 5 {
                 let keyed = assigned.fillers > 0 || self.secret_word_in(assigned.name);
                 let usual = secret::usual_length(value);
                 let exact = rule.spec.exact;

@@ -84,6 +84,12 @@ impl Engine {
             }
             if let Some(finder) = spec.find {
                 finders.push((finder, index));
+                if finder == Finder::SeedPhrase {
+                    // What follows these words is plain, and a stream would not wait for it.
+                    for (id, used) in words.uses.iter_mut().enumerate() {
+                        used.active |= parts.context.has(id as u16);
+                    }
+                }
                 for anchor in anchors(finder) {
                     let id = words.id(&spec.id, anchor)?;
                     let used = &mut words.uses[usize::from(id)];

@@ -10,6 +10,8 @@ use crate::{
 
 /// Bytes looked at together when looking for the next digit or `@`.
 const CHUNK: usize = 8;
+/// What right check bits add to the log odds of a seed phrase, which needs no word beside it then.
+const CHECK_BITS_RIGHT: f32 = 4.0;
 
 impl Pass<'_> {
     /// Finds what is written with digits, and e-mail addresses.
@@ -29,7 +31,11 @@ impl Pass<'_> {
                 i = at + 1;
                 continue;
             }
-            let start = WORD.run_start(bytes, at, (at - floor).min(RUN_MAX));
+            let mut start = WORD.run_start(bytes, at, (at - floor).min(RUN_MAX));
+            // `\n212…` in JSON: what is before the number is an escape, no letter.
+            if start < at && find::is_escape(bytes, start + 1) {
+                start += 1;
+            }
             let end = WORD.run_end(bytes, at, usize::MAX);
             if end - start <= RUN_MAX {
                 self.token(start, end, out);
@@ -38,6 +44,9 @@ impl Pass<'_> {
             i = end;
         }
         self.phrases(out);
+        if let Some(rule) = self.finder(Finder::SeedPhrase) {
+            find::mnemonics(bytes, |span| self.consider(rule, span.start, span.end, false, CHECK_BITS_RIGHT, out));
+        }
     }
 
     /// Looks at one run of letters and digits that has a digit, and at what it starts.

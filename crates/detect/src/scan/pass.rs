@@ -10,6 +10,9 @@ use crate::{
 /// Room for a candidate's letters and digits without its separators.
 pub(crate) const COMPACT_MAX: usize = 64;
 
+/// Recognisers there are.
+const FINDERS: usize = Finder::Bearer as usize + 1;
+
 /// One scan over one piece of text.
 pub(crate) struct Pass<'a> {
     pub(crate) engine: &'a Engine,
@@ -22,6 +25,8 @@ pub(crate) struct Pass<'a> {
     pub(crate) field_words: WordSet,
     pub(crate) field_secret: bool,
     skip: Vec<bool>,
+    /// The rule of each recogniser, if it applies, by [`Finder`] as a number.
+    finders: [Option<u16>; FINDERS],
 }
 
 impl<'a> Pass<'a> {
@@ -45,7 +50,12 @@ impl<'a> Pass<'a> {
             let off = |name: &String| options.disabled.contains(name);
             engine.rules.iter().map(|rule| off(&rule.id) || off(&rule.label)).collect()
         };
-        Self { engine, bytes, text, options, hits, field_words, field_secret, skip }
+        let mut pass =
+            Self { engine, bytes, text, options, hits, field_words, field_secret, skip, finders: [None; FINDERS] };
+        for (finder, rule) in engine.finders.iter().rev() {
+            pass.finders[*finder as usize] = pass.applies(*rule).then_some(*rule);
+        }
+        pass
     }
 
     /// Runs every pass; candidates come in no order.
@@ -67,8 +77,7 @@ impl<'a> Pass<'a> {
 
     /// The rule of a recogniser, if it applies.
     pub(crate) fn finder(&self, finder: Finder) -> Option<u16> {
-        let rule = self.engine.finders.iter().find(|f| f.0 == finder)?.1;
-        self.applies(rule).then_some(rule)
+        self.finders[finder as usize]
     }
 
     /// Checks, scores and keeps a candidate of a rule. `extra` is added to the logits.

@@ -4,7 +4,10 @@
 //! number of words, and a comparison where the filter lets a position through. Why not an Aho-Corasick DFA, with figures:
 //! docs/decisions/0004.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+};
 
 use crate::{
     RuleError,
@@ -45,10 +48,30 @@ pub(crate) struct WordUse {
     pub(crate) finders: Vec<Finder>,
 }
 
+/// FNV-1a: words are short, many, and those of rule files, so that nobody gains by making them collide.
+#[derive(Clone, Copy, Debug)]
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, b| (hash ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
+    }
+}
+
 /// Words being gathered, then compiled.
 #[derive(Debug, Default)]
 pub(crate) struct WordTable {
-    ids: HashMap<String, u16>,
+    ids: HashMap<String, u16, BuildHasherDefault<Fnv>>,
     texts: Vec<String>,
     pub(crate) uses: Vec<WordUse>,
 }
@@ -93,8 +116,8 @@ impl WordTable {
         }
         let slots = (count * 2).next_power_of_two().max(64);
         let mut words = Words {
-            filter: vec![[0; 2]; FILTER_BITS / 64],
-            slots: vec![(0, 0); slots],
+            filter: Box::new([0; FILTER_WORDS]),
+            slots: vec![Slot::default(); slots],
             shift: 32 - slots.trailing_zeros(),
             entries: Vec::with_capacity(keyed.len()),
             texts,
@@ -107,8 +130,9 @@ impl WordTable {
     }
 }
 
-/// Bits of the filter.
+/// Bits of the filter for one sort of place.
 const FILTER_BITS: usize = 1 << 17;
+const FILTER_WORDS: usize = 2 * FILTER_BITS / 64;
 /// Most slots of the table from keys to words, at most half of them used.
 const SLOTS_MAX: usize = 1 << 16;
 /// Bytes of a word that make its key, five bits each.
@@ -187,6 +211,12 @@ fn mark_beginnings(bytes: &[u8], from: usize, out: &mut [u8]) {
     }
 }
 
+/// The bit of a key: inside a word, or where one begins.
+#[inline]
+fn filter_at(key: u32, begins: u8) -> usize {
+    (spread(key) >> 15) as usize | usize::from(begins & 1) << FILTER_BITS.trailing_zeros()
+}
+
 const fn spread(key: u32) -> u32 {
     key.wrapping_mul(0x9E37_79B1)
 }
@@ -196,24 +226,33 @@ const fn spread(key: u32) -> u32 {
 struct Entry {
     word: u16,
     len: u8,
-    /// Bytes of `next` that count.
-    known: u8,
-    /// The bytes after the key.
-    next: [u8; 4],
     initial: bool,
     bare: bool,
     whole: bool,
     /// The last one under its key.
     last: bool,
+    /// The bytes after the key, and which of their bits count: all but the case of letters.
+    next: u32,
+    known: u32,
+}
+
+/// A key that words have.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    /// The key + 1; 0 if the slot is free.
+    key: u32,
+    /// Index of its first entry.
+    first: u32,
+    /// Classes that the byte after the key may have, as bits.
+    fifth: u32,
 }
 
 /// The compiled words.
 #[derive(Debug)]
 pub(crate) struct Words {
-    /// Bits by key: of keys that count anywhere, and of those that count where a word begins only.
-    filter: Vec<[u64; 2]>,
-    /// Key + 1 (0: free) and index of its first entry.
-    slots: Vec<(u32, u32)>,
+    /// Bits by key: of those that count inside a word, then of those that count where one begins.
+    filter: Box<[u64; FILTER_WORDS]>,
+    slots: Vec<Slot>,
     shift: u32,
     entries: Vec<Entry>,
     texts: Vec<Vec<u8>>,
@@ -225,50 +264,55 @@ impl Words {
     fn insert(&mut self, list: &[(u32, u16)]) {
         let Some(&(key, _)) = list.first() else { return };
         let first = self.entries.len() as u32;
-        let mut anywhere = false;
+        let (mut anywhere, mut fifth) = (false, 0);
         for (i, &(_, word)) in list.iter().enumerate() {
             let (used, text) = (&self.uses[usize::from(word)], &self.texts[usize::from(word)]);
-            let mut next = [0; 4];
+            let (mut next, mut known) = ([0; 4], [0; 4]);
             let more = text.get(KEY_BYTES..).unwrap_or_default();
-            let known = more.len().min(next.len());
-            next[..known].copy_from_slice(&more[..known]);
+            for (i, b) in more.iter().take(4).enumerate() {
+                (next[i], known[i]) = (*b, if b.is_ascii_alphabetic() { 0xdf } else { 0xff });
+            }
+            let known = u32::from_le_bytes(known);
+            fifth |= more.first().map_or(u32::MAX, |b| 1 << CLASS[usize::from(*b)]);
             anywhere |= !used.initial && !used.bare;
             self.entries.push(Entry {
                 word,
                 len: text.len() as u8,
-                known: known as u8,
-                next,
                 initial: used.initial,
                 bare: used.bare,
                 whole: used.whole,
                 last: i + 1 == list.len(),
+                next: u32::from_le_bytes(next) & known,
+                known,
             });
         }
-        let bit = (spread(key) >> 15) as usize;
-        self.filter[bit / 64][usize::from(!anywhere)] |= 1 << (bit % 64);
+        for place in [filter_at(key, 1)].into_iter().chain(anywhere.then(|| filter_at(key, 0))) {
+            self.filter[place / 64] |= 1 << (place % 64);
+        }
         let mut slot = (spread(key) >> self.shift) as usize;
-        while self.slots[slot].0 != 0 {
+        while self.slots[slot].key != 0 {
             slot = (slot + 1) % self.slots.len();
         }
-        self.slots[slot] = (key + 1, first);
+        self.slots[slot] = Slot { key: key + 1, first, fifth };
     }
 
     /// Every occurrence that counts, ordered by end.
     pub(crate) fn find(&self, bytes: &[u8], hits: &mut Vec<Hit>) {
-        let filter = self.filter.as_slice();
+        let filter = &*self.filter;
+        let passes = |key: u32, begins: u8| {
+            let place = filter_at(key, begins);
+            filter[place / 64] >> (place % 64) & 1 == 1
+        };
         let mut key = 0u32;
         let mut begins = [0u8; BLOCK + KEY_BYTES];
         for (n, block) in bytes.chunks(BLOCK).enumerate() {
             let from = n * BLOCK;
             begins.copy_within(BLOCK.., 0);
             mark_beginnings(bytes, from, &mut begins[KEY_BYTES..]);
-            for (i, byte) in block.iter().enumerate() {
+            // Where the key began, three bytes back, in a table that begins four bytes before the block.
+            for (i, (byte, begins)) in block.iter().zip(&begins[1..]).enumerate() {
                 key = (key << 5 | u32::from(CLASS[usize::from(*byte)])) & KEY_MASK;
-                let bit = (spread(key) >> 15) as usize;
-                let [anywhere, initial] = filter[bit / 64];
-                // Where the key began, three bytes back, in a table that begins four bytes before the block.
-                let initial = initial & 0u64.wrapping_sub(u64::from(begins[i + 1]));
-                if (anywhere | initial) >> (bit % 64) & 1 == 1 && from + i >= KEY_BYTES - 1 {
+                if passes(key, *begins) && from + i >= KEY_BYTES - 1 {
                     self.candidates(bytes, from + i + 1 - KEY_BYTES, key, hits);
                 }
             }
@@ -276,57 +320,55 @@ impl Words {
         // Short words at the very end, as if something else followed.
         for i in bytes.len()..bytes.len() + KEY_BYTES - 1 {
             key = key << 5 & KEY_MASK;
-            let bit = (spread(key) >> 15) as usize;
-            let [anywhere, initial] = filter[bit / 64];
-            if (anywhere | initial) >> (bit % 64) & 1 == 1 && i >= KEY_BYTES - 1 {
+            if passes(key, 1) && i >= KEY_BYTES - 1 {
                 self.candidates(bytes, i + 1 - KEY_BYTES, key, hits);
             }
         }
-        hits.sort_by_key(|hit| (hit.end, hit.start));
     }
 
     /// The words with this key that stand at `start`.
     #[inline(never)]
     fn candidates(&self, bytes: &[u8], start: usize, key: u32, hits: &mut Vec<Hit>) {
         let mut slot = (spread(key) >> self.shift) as usize;
+        let after = bytes.get(start + KEY_BYTES..).unwrap_or_default();
+        let fifth = after.first().map_or(0, |b| CLASS[usize::from(*b)]);
         let first = loop {
-            match self.slots[slot] {
-                (0, _) => return,
-                (held, first) if held == key + 1 => break first as usize,
-                _ => slot = (slot + 1) % self.slots.len(),
+            let held = self.slots[slot];
+            if held.key == key + 1 {
+                if held.fifth >> fifth & 1 == 0 {
+                    return;
+                }
+                break held.first as usize;
             }
+            if held.key == 0 {
+                return;
+            }
+            slot += 1;
+            if slot == self.slots.len() {
+                slot = 0;
+            }
+        };
+        let next = match after.first_chunk::<4>() {
+            Some(next) => u32::from_le_bytes(*next),
+            None => (0..).zip(after).fold(0, |next, (i, b)| next | u32::from(*b) << (8 * i)),
         };
         let initial = word_starts(bytes, start);
         // `\nghp_` in JSON: what is before the token is an escape, no letter.
         let bare = initial
             || !ALNUM.has(bytes[start - 1])
             || (start >= 2 && bytes[start - 2] == b'\\' && matches!(bytes[start - 1], b'n' | b't' | b'r'));
-        let after = bytes.get(start + KEY_BYTES..).unwrap_or_default();
         for entry in &self.entries[first..] {
-            self.compare(entry, bytes, after, start, (initial, bare), hits);
+            if next & entry.known == entry.next && (initial || !entry.initial) && (bare || !entry.bare) {
+                self.compare(entry, bytes, start, initial, hits);
+            }
             if entry.last {
                 return;
             }
         }
     }
 
-    #[inline]
-    fn compare(
-        &self,
-        entry: &Entry,
-        bytes: &[u8],
-        after: &[u8],
-        start: usize,
-        (initial, bare): (bool, bool),
-        hits: &mut Vec<Hit>,
-    ) {
-        if (entry.initial && !initial) || (entry.bare && !bare) {
-            return;
-        }
-        let known = usize::from(entry.known);
-        if after.len() < known || !after.iter().zip(&entry.next[..known]).all(|(a, b)| a.to_ascii_lowercase() == *b) {
-            return;
-        }
+    /// The rest of the comparison, once the first eight bytes are likely.
+    fn compare(&self, entry: &Entry, bytes: &[u8], start: usize, initial: bool, hits: &mut Vec<Hit>) {
         let end = start + usize::from(entry.len);
         let text = &self.texts[usize::from(entry.word)];
         if !bytes.get(start..end).is_some_and(|found| found.eq_ignore_ascii_case(text)) {
@@ -336,6 +378,10 @@ impl Words {
         if entry.whole && !whole {
             return;
         }
-        hits.push(Hit { start: start as u32, end: end as u32, word: entry.word, whole, initial });
+        let hit = Hit { start: start as u32, end: end as u32, word: entry.word, whole, initial };
+        // They come by their start; few have to go before those that came.
+        let key = |h: &Hit| (h.end, h.start, h.word);
+        let later = hits.iter().rev().take_while(|h| key(h) > key(&hit)).count();
+        hits.insert(hits.len() - later, hit);
     }
 }

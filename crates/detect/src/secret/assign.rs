@@ -173,7 +173,9 @@ pub(crate) fn value_after(bytes: &[u8], start: usize, end: usize) -> Option<Assi
             return None;
         }
         let quote = bytes[..i].last().copied().filter(|b| matches!(b, b'"' | b'\'' | b'`'));
-        let value = value_at(bytes, i, quote)?;
+        // After `:` a `=` inside the value is a part of it.
+        let chains = bytes[name_end..i].contains(&b'=') || !operator;
+        let value = value_at(bytes, i, quote, chains)?;
         let word = &bytes[value.0..value.1];
         let quoted = quote.is_some_and(|q| bytes.get(value.1) == Some(&q));
         let next_assigns = bytes[value.1..bytes.len().min(value.1 + 3)].iter().any(|b| matches!(b, b'=' | b':'));
@@ -197,7 +199,7 @@ fn joined_value(bytes: &[u8], from: usize, name_end: usize) -> Option<(usize, us
     (last.len() >= 16 && digits >= 3 && digits < last.len()).then_some((cut, value_end))
 }
 
-fn value_at(bytes: &[u8], start: usize, quote: Option<u8>) -> Option<(usize, usize)> {
+fn value_at(bytes: &[u8], start: usize, quote: Option<u8>, chains: bool) -> Option<(usize, usize)> {
     let max = bytes.len().min(start + VALUE_MAX);
     if let Some(quote) = quote {
         let mut i = start;
@@ -211,7 +213,7 @@ fn value_at(bytes: &[u8], start: usize, quote: Option<u8>) -> Option<(usize, usi
     }
     let mut i = start;
     // `a=b=c` are two values; base 64 has `=` at its end only.
-    let chained = |i: usize| i > start && bytes[i] == b'=' && bytes.get(i + 1).is_some_and(|b| ALNUM.has(*b));
+    let chained = |i: usize| chains && i > start && bytes[i] == b'=' && bytes.get(i + 1).is_some_and(|b| ALNUM.has(*b));
     while i < max && !STOP.has(bytes[i]) && !chained(i) {
         i += 1;
     }
@@ -251,6 +253,8 @@ mod tests {
         check("<password>abc123</password>", "password", Some("abc123"));
         check("--password abc123 x", "password", Some("abc123"));
         check("dd-apikey-0123abcd0123abcd0123", "apikey", Some("0123abcd0123abcd0123"));
+        check("acme_token: x7q=9ktm2v", "token", Some("x7q=9ktm2v"));
+        check("token=a1=b2", "token", Some("a1"));
         check("password:", "password", None);
     }
 }

@@ -1,6 +1,6 @@
 //! The generic rule: is the value assigned to a name like `password` or `api_key` a secret?
 
-use super::{Assigned, is_placeholder, is_sequence, rarity};
+use super::{Assigned, is_placeholder, is_sandbox, is_sequence, rarity};
 
 /// What the name promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +110,9 @@ fn names_public(words: &[&[u8]]) -> bool {
     let is = |word: &[u8], other: &str| word.eq_ignore_ascii_case(other.as_bytes());
     let id = match words {
         [.., owner, last] if is(last, "id") => OWNERS.iter().any(|o| is(owner, o)),
-        [.., last] => ["clientid", "appid", "projectid", "tenantid"].iter().any(|w| is(last, w)),
+        [.., last] => ["clientid", "appid", "projectid", "tenantid"]
+            .iter()
+            .any(|w| last.len() >= w.len() && is(&last[last.len() - w.len()..], w)),
         [] => false,
     };
     id || words.iter().any(|w| is(w, "public") || is(w, "publishable"))
@@ -128,10 +130,11 @@ pub(crate) fn names_no_secret(bytes: &[u8], assigned: &Assigned, generic: bool) 
     {
         return true;
     }
-    let words = name_words(name);
+    let mut room = [&name[..0]; NAME_WORDS_MAX];
+    let words = name_words(name, &mut room);
     let listed = |word: &[u8], list: &[&str]| list.iter().any(|w| word.eq_ignore_ascii_case(w.as_bytes()));
     words.last().is_some_and(|word| listed(word, NOT_SECRETS))
-        || names_public(&words)
+        || names_public(words)
         || (generic && words.iter().any(|word| listed(word, NOT_GENERIC)))
 }
 
@@ -144,9 +147,20 @@ fn looks_encoded(name: &[u8]) -> bool {
         && rarity(name) > 5.6
 }
 
+/// True if the name leaves no doubt: `api_key`, `clientSecret`, `auth token`, where `key` alone may be that of a record.
+fn names_credential(name: &[u8]) -> bool {
+    let lower = name[..name.len().min(96)].to_ascii_lowercase();
+    [&b"api"[..], b"secret", b"token", b"password", b"credential"]
+        .iter()
+        .any(|word| lower.windows(word.len()).any(|w| w == *word))
+}
+
+/// Most words of a name that are looked at: more than its letters, by far.
+const NAME_WORDS_MAX: usize = 80;
+
 /// The words of a name: split at anything but letters, and at humps.
-fn name_words(name: &[u8]) -> Vec<&[u8]> {
-    let mut words = Vec::new();
+fn name_words<'n, 'r>(name: &'n [u8], room: &'r mut [&'n [u8]; NAME_WORDS_MAX]) -> &'r [&'n [u8]] {
+    let mut count = 0;
     let mut from = 0;
     for i in 1..=name.len() {
         let cut = i == name.len()
@@ -154,19 +168,20 @@ fn name_words(name: &[u8]) -> Vec<&[u8]> {
             || !name[i].is_ascii_alphabetic()
             || !name[i - 1].is_ascii_alphabetic();
         if cut {
-            if name[from..i].iter().all(u8::is_ascii_alphabetic) {
-                words.push(&name[from..i]);
+            if count < room.len() && name[from..i].iter().all(u8::is_ascii_alphabetic) {
+                room[count] = &name[from..i];
+                count += 1;
             }
             from = i;
         }
     }
-    words
+    &room[..count]
 }
 
-/// True for hexadecimal digits in a number that keys do not have.
+/// True for hexadecimal digits in a number that keys do not have: half a byte, or few bytes but not eight, ten or twelve.
 pub(crate) fn odd_hex(value: &[u8]) -> bool {
     value.iter().all(u8::is_ascii_hexdigit)
-        && !matches!(value.len(), 16 | 20 | 24 | 32 | 36 | 40 | 48 | 56 | 60 | 64 | 80 | 96 | 128..)
+        && !(matches!(value.len(), 16 | 20 | 24) || (value.len() >= 26 && value.len().is_multiple_of(2)))
 }
 
 /// What length and alphabet of a value announced by a service's name say, in logits: keys are made by machines, and
@@ -306,11 +321,14 @@ pub(crate) fn judge(bytes: &[u8], assigned: &Assigned, name: Name) -> Option<f32
         logits -= 2.0;
     }
     if is_sequence(value) {
-        logits -= 1.5;
+        logits -= 0.8;
     }
-    if value.len() == 24 && value.iter().all(u8::is_ascii_hexdigit) {
+    if value.len() == 24 && value.iter().all(u8::is_ascii_hexdigit) && !names_credential(full) {
         // The ids of documents have this form.
         logits -= 1.5;
+    }
+    if is_sandbox(value) {
+        logits -= 3.0;
     }
     if matches!(full, b"key" | b"auth" | b"Key" | b"Auth") {
         logits -= 1.5;

@@ -49,10 +49,19 @@ const WORDS: &[&str] = &[
     "0123456789012345",
     "deadbeefdeadbeef",
     "abcdefghijklmnop",
-    "aaaaaa",
-    "000000",
-    "111111",
+    "invalid",
+    "-short",
+    "_short",
+    "/short/",
+    "-bad",
+    "_bad",
+    "not-real",
 ];
+/// The same, where they are much of the value: a longer one holds a number or two of this sort.
+const RUNS: &[&str] = &["aaaaaa", "000000", "111111"];
+const RUNS_WITHIN: usize = 40;
+/// Heads of credentials that open a provider's sandbox only, lower case.
+const SANDBOXES: &[&str] = &["sb-", "sbx_", "sbx-", "sandbox-", "sandbox_", "sdbx_"];
 
 /// True if `value` is a template, an instruction, a repetition or a well-known filler.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
@@ -108,7 +117,19 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         return true;
     }
     // A long random value holds any short word by chance.
-    value.len() <= 72 && WORDS.iter().any(|word| contains(&lower, word.as_bytes()))
+    let holds = |words: &[&str]| words.iter().any(|word| contains(&lower, word.as_bytes()));
+    value.len() <= 72 && (holds(WORDS) || (value.len() <= RUNS_WITHIN && holds(RUNS)))
+}
+
+/// True if the value says of itself that it is for a sandbox: `sbx_…`, `acme_sandbox_…`. Shown to a person, no more.
+pub(crate) fn is_sandbox(value: &[u8]) -> bool {
+    let head = value[..value.len().min(16)].to_ascii_lowercase();
+    SANDBOXES.iter().any(|mark| {
+        let mark = mark.as_bytes();
+        head.windows(mark.len())
+            .enumerate()
+            .any(|(at, w)| w == mark && (at == 0 || matches!(head[at - 1], b'_' | b'-')))
+    })
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
@@ -117,7 +138,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_placeholder;
+    use super::{is_placeholder, is_sandbox};
 
     #[test]
     fn fillers() {
@@ -135,6 +156,7 @@ mod tests {
         ] {
             assert!(is_placeholder(filler.as_bytes()), "{filler}");
         }
+        assert!(is_sandbox(b"acme_sdbx_key_01") && is_sandbox(b"SB-key-1") && !is_sandbox(b"usb-4k1j2"));
         for value in ["hunter2!", "aK3$9d_x", "$ecretsauce9"] {
             assert!(!is_placeholder(value.as_bytes()), "{value}");
         }

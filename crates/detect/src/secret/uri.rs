@@ -39,7 +39,12 @@ pub(crate) fn url_password(bytes: &[u8], at: usize) -> Option<(Span, bool)> {
     }
     let slashes = value.iter().filter(|b| **b == b'/').count();
     let web = bytes[at.saturating_sub(5)..at].to_ascii_lowercase().windows(4).any(|w| w == b"http");
-    let example = plain && web && value != b"secret";
+    let host = &bytes[i + 1..bytes.len().min(i + 24)];
+    // Hosts that documents use (RFC 2606, 3849, 5737).
+    let documented = [&b"[2001:db8:"[..], b"192.0.2.", b"198.51.100.", b"203.0.113.", b"example.com", b"example.org"]
+        .iter()
+        .any(|name| host.starts_with(name));
+    let example = plain && (documented || web && value != b"secret");
     if port || value.len() < 3 || slashes > 2 || example || (!plain && is_placeholder(value)) {
         return None;
     }

@@ -60,8 +60,8 @@ impl Check for FileType {
         if code {
             told.push(format!("the content is a program ({found})"));
         }
-        let data =
-            matches!(kind, FileKind::Csv | FileKind::JsonLines | FileKind::JsonTable | FileKind::Pdf | FileKind::Ole);
+        let table = matches!(kind, FileKind::Csv | FileKind::JsonLines | FileKind::JsonTable | FileKind::Parquet);
+        let data = table || matches!(kind, FileKind::Pdf | FileKind::Ole);
         match context.subject.kind {
             SubjectKind::Model if data => told.push(format!("declared as a model, the content is {found}")),
             SubjectKind::Data if kind == FileKind::Model => {

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use casemate_dataset::{Batch, Table, TableFormat, TableLimits};
+use casemate_dataset::{Batch, ParquetTable, Table, TableFormat, TableLimits};
 use casemate_finding::{Finding, Location, Severity};
 use casemate_sweep::FileKind;
 
@@ -13,6 +13,8 @@ pub(super) struct Input;
 
 /// Bytes of data that may pass with no rows: none. Bytes at all that a subject may have is a setting.
 const EMPTY: &str = "gate/empty-input";
+const NO_ROWS: &str = "gate/no-rows";
+const FILL: &str = "Find out what should have filled it.";
 
 impl Check for Input {
     fn id(&self) -> &'static str {
@@ -40,6 +42,9 @@ impl Check for Input {
             let text = format!("the file has {size} bytes; the limit is {}", context.settings.bytes_max);
             return Ok(refused(context, "gate/too-large", &text, "Split it, or raise bytes_max of the check `input`."));
         }
+        if context.kind == FileKind::Parquet && context.subject.kind != SubjectKind::Model {
+            return parquet(context, size);
+        }
         let format = match context.kind {
             FileKind::Csv => TableFormat::Csv,
             FileKind::JsonLines => TableFormat::JsonLines,
@@ -63,13 +68,20 @@ impl Check for Input {
                 return Err("stopped before the first row".into());
             }
         }
-        Ok(refused(
-            context,
-            "gate/no-rows",
-            "the table has a header and no row",
-            "Find out what should have filled it.",
-        ))
+        Ok(refused(context, NO_ROWS, "the table has a header and no row", FILL))
     }
+}
+
+/// A Parquet table says in its footer how many rows it has; that they can be read is the business of `table-form`.
+fn parquet(context: &CheckContext, size: u64) -> Result<CheckReport, String> {
+    let file = File::open(&context.subject.path).map_err(|e| format!("cannot be opened: {e}"))?;
+    let Ok(table) = ParquetTable::open(file, TableLimits::default()) else {
+        return Ok(CheckReport::clean(format!("{size} bytes, no table that can be read")));
+    };
+    Ok(match table.rows_promised() {
+        0 => refused(context, NO_ROWS, "the table has columns and no row", FILL),
+        rows => CheckReport::clean(format!("{size} bytes, a table of {rows} rows")),
+    })
 }
 
 fn refused(context: &CheckContext, rule: &str, message: &str, remedy: &str) -> CheckReport {

@@ -12,11 +12,11 @@ impl Check for TableForm {
     }
 
     fn about(&self) -> &'static str {
-        "every row has the same fields, quotes close, one encoding throughout"
+        "every row has the same fields, quotes close, one encoding throughout; every page of a Parquet file can be read"
     }
 
     fn applies(&self, context: &CheckContext) -> bool {
-        matches!(context.kind, FileKind::Csv | FileKind::JsonLines | FileKind::JsonTable)
+        matches!(context.kind, FileKind::Csv | FileKind::JsonLines | FileKind::JsonTable | FileKind::Parquet)
     }
 
     fn run(&self, context: &CheckContext) -> Result<CheckReport, String> {

@@ -5,19 +5,26 @@ use std::time::Duration;
 
 use casemate_detect::Key;
 use casemate_finding::Outcome;
+use casemate_ner::{CachedModel, Gate, Limits, merge};
 use casemate_report::{Document, SarifLimits, to_json, to_table};
-use casemate_sweep::{Baseline, Kinds, Progress, SARIF_BYTES_MAX, ScanPlan, SweepError, Target, sarif_within};
+use casemate_sweep::{
+    Baseline, Kinds, NameTier, Named, Progress, SARIF_BYTES_MAX, ScanPlan, SweepError, Target, sarif_within,
+};
 
 use crate::cli::{Global, Kind, ScanArgs};
 use crate::config::{self, Config, SecretFiles, random};
 use crate::exit::Exit;
 use crate::failure::{Done, Failure};
+use crate::models;
 use crate::output::{self, Format};
 use crate::progress;
 
 pub(super) fn run(global: &Global, args: &ScanArgs) -> Done {
     let key = fingerprint_key(global, args)?;
-    let plan = plan(args, &key)?;
+    let mut plan = plan(args, &key)?;
+    if plan.kinds.pii {
+        plan.names = models::wanted(global, args.ner)?.map(name_tier);
+    }
     let bar = progress::bar(0, "scanning");
     // Without a terminal a line now and then says how far it is, for logs that someone waits at.
     let lines = bar.is_hidden();
@@ -93,6 +100,14 @@ fn plan(args: &ScanArgs, key: &NamedKey) -> Result<ScanPlan, Failure> {
         plan.baseline = Some(baseline(path, &key.name)?);
     }
     Ok(plan)
+}
+
+/// The model of names as the sweep asks it.
+fn name_tier(model: CachedModel) -> NameTier {
+    NameTier::new(move |text, matches, min_score| {
+        let names = model.scan(text, Gate::Signs, &Limits::default());
+        Named { matches: merge(text, matches, &names.entities, min_score), looked_at: names.looked_at }
+    })
 }
 
 fn baseline(path: &Path, key: &str) -> Result<Baseline, Failure> {
