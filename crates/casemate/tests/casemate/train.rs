@@ -70,3 +70,66 @@ fn one_class_a_broken_row_and_a_bad_name_are_refused_with_the_reason() {
     let output = run(dir.path(), &["train", "classifier", "--data", "one.jsonl", "--name", "../escape"]);
     assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
 }
+
+/// A model that ships.
+fn shipped(name: &str) -> String {
+    format!("{}/../../models/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn harmless(dir: &Path, name: &str, rows: usize) {
+    let text: String = (0..rows)
+        .map(|n| {
+            format!(
+                "{{\"text\": \"Order {n}: please send {} crates of figs to bay {}\", \"label\": 0}}\n",
+                n % 9,
+                n % 7
+            )
+        })
+        .collect();
+    std::fs::write(dir.join(name), text).expect("writes");
+}
+
+#[test]
+fn thresholds_are_chosen_from_ones_own_traffic_and_from_enough_of_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    harmless(dir.path(), "enough.jsonl", 1000);
+    harmless(dir.path(), "few.jsonl", 999);
+    for (kind, model) in [("injection", "injection.bin"), ("text", "toxicity.bin")] {
+        let model = shipped(model);
+        let calibrate = |data: &str, out: &str| {
+            let args = ["train", "calibrate", "--kind", kind, "--channel", "tool", "--format", "json"];
+            run(dir.path(), &[&args[..], &["--data", data, "--model", &model, "--out", out]].concat())
+        };
+        let output = calibrate("enough.jsonl", "done.bin");
+        assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+        let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(told["rows"], 1000);
+        let of = |when: &str, what: &str| told[when][what].as_f64().expect("a threshold");
+        assert!(of("after", "flag") <= of("after", "block"), "{told}");
+        assert!(of("after", "flag") < of("before", "flag"), "traffic as dull as this takes a lower threshold: {told}");
+        let again = std::fs::read(dir.path().join("done.bin")).expect("written");
+        assert_ne!(again, std::fs::read(&model).expect("the model that ships"));
+        calibrate("enough.jsonl", "again.bin");
+        assert_eq!(again, std::fs::read(dir.path().join("again.bin")).expect("written"), "the same each time");
+        let output = calibrate("few.jsonl", "few.bin");
+        assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
+        assert!(stderr(&output).contains("999") && stderr(&output).contains("1000"), "{}", stderr(&output));
+        assert!(!dir.path().join("few.bin").exists());
+    }
+}
+
+#[test]
+fn the_models_that_ship_are_not_trained_from_one_class() {
+    let dir = tempfile::tempdir().expect("a folder");
+    harmless(dir.path(), "harmless.jsonl", 2000);
+    for what in ["injection", "toxicity"] {
+        let mut args = vec!["train", what, "--data", "harmless.jsonl", "--out", "out"];
+        if what == "toxicity" {
+            args.extend(["--harmless", "harmless.jsonl"]);
+        }
+        let output = run(dir.path(), &args);
+        assert_eq!(output.status.code(), Some(2), "{what}: {}{}", stdout(&output), stderr(&output));
+        assert!(stderr(&output).contains("positive"), "{what}: {}", stderr(&output));
+        assert!(!dir.path().join("out").join(format!("{what}.bin")).exists());
+    }
+}

@@ -148,8 +148,9 @@ mod tests {
         let vector = Vector::quantise(&unit);
         assert_eq!(Vector::from_bytes(&vector.bytes()).as_ref(), Some(&vector));
         assert_eq!(Vector::from_bytes(&vector.bytes()[1..]), None);
-        let again = vector.unit();
-        assert!(unit.iter().zip(&again).all(|(a, b)| (a - b).abs() < 0.01), "{unit:?} {again:?}");
+        // The few numbers beyond a quarter are cut; what counts is the direction.
+        let cosine = crate::model::cosine(&unit, &vector.unit());
+        assert!(cosine > 0.99, "{cosine}");
     }
 
     #[test]

@@ -90,6 +90,8 @@ pub fn ship_toxicity(
     seed: u64,
 ) -> Result<Trained, TrainError> {
     let mut rows: Vec<Row> = toxicity.rows.into_iter().filter(Row::may_ship).collect();
+    // Before rows of both classes are made: what is made is not what was asked for.
+    super::check_classes(&rows)?;
     rows.extend(draw_harmless(harmless.rows, seed));
     rows.extend(super::made::harm(seed));
     let digests = toxicity.digests.into_iter().chain(harmless.digests).collect();

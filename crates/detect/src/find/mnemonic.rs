@@ -93,14 +93,18 @@ fn word_at(bytes: &[u8], at: usize) -> Option<Listed> {
 
 fn word_after(bytes: &[u8], end: usize) -> Option<Listed> {
     let start = GAP.run_end(bytes, end, GAP_MAX);
-    (start > end && !bytes[end].is_ascii_digit())
-        .then(|| listed(bytes, start, ALPHA.run_end(bytes, start, WORD[1] + 1)))?
+    (start > end && begins_gap(bytes[end])).then(|| listed(bytes, start, ALPHA.run_end(bytes, start, WORD[1] + 1)))?
 }
 
 fn word_before(bytes: &[u8], start: usize) -> Option<Listed> {
     let end = GAP.run_start(bytes, start, GAP_MAX);
     let from = ALPHA.run_start(bytes, end, WORD[1] + 1);
-    (end < start && !bytes[end].is_ascii_digit()).then(|| listed(bytes, from, end))?
+    (end < start && begins_gap(bytes[end])).then(|| listed(bytes, from, end))?
+}
+
+/// What may stand right after a word of a phrase: not a full stop, which ends a sentence of prose and lets a stream go on.
+const fn begins_gap(byte: u8) -> bool {
+    byte != b'.' && !byte.is_ascii_digit()
 }
 
 /// Calls `found` with every phrase in `bytes` whose check bits are right.
