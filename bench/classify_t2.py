@@ -81,7 +81,7 @@ def main(source, out):
     g = Graph(weights(os.path.join(source, "model.safetensors")))
     words = g.op("Gather", g.constant(g.w["embeddings.word_embeddings.weight"]), "input_ids")
     length = g.op("Gather", g.op("Shape", "input_ids"), g.constant(np.array([1], "i8")))
-    places = g.op("Slice", g.constant(g.w["embeddings.position_embeddings.weight"]), g.constant(np.array([0], "i8")), length)
+    places = g.op("Slice", g.constant(g.w["embeddings.position_embeddings.weight"]), g.constant(np.array([0], "i8")), length, g.constant(np.array([0], "i8")))
     kinds = g.constant(g.w["embeddings.token_type_embeddings.weight"][0])
     x = g.norm(g.op("Add", g.op("Add", words, places), kinds), "embeddings.LayerNorm")
     for i in range(LAYERS):
