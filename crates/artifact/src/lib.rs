@@ -13,6 +13,7 @@ mod budget;
 mod compare;
 mod config;
 mod container;
+mod cursor;
 mod explain;
 mod format;
 mod identify;

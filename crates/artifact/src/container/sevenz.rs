@@ -2,6 +2,7 @@
 
 use super::path::escapes;
 use super::stream::{Codec, SevenZipCoder};
+use crate::cursor::Cursor;
 use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
 use crate::rules;
 use crate::scan::{Child, Hint, Job, Packing, Scan, printable};
@@ -12,25 +13,15 @@ const HEADER_BYTES_MAX: u64 = 8 << 20;
 /// Folders, streams and files counted.
 const COUNT_MAX: u64 = 100_000;
 
-struct Cursor<'b> {
-    bytes: &'b [u8],
-    at: usize,
+/// Numbers and bit vectors of 7z headers.
+trait Numbers {
+    fn number(&mut self) -> Option<u64>;
+    fn count(&mut self) -> Option<u64>;
+    fn bits(&mut self, n: u64) -> Option<Vec<bool>>;
+    fn optional_bits(&mut self, n: u64) -> Option<Vec<bool>>;
 }
 
-impl<'b> Cursor<'b> {
-    fn byte(&mut self) -> Option<u8> {
-        let b = *self.bytes.get(self.at)?;
-        self.at += 1;
-        Some(b)
-    }
-
-    fn take(&mut self, n: u64) -> Option<&'b [u8]> {
-        let n = usize::try_from(n).ok()?;
-        let part = self.bytes.get(self.at..self.at.checked_add(n)?)?;
-        self.at += n;
-        Some(part)
-    }
-
+impl Numbers for Cursor<'_> {
     /// A number in the format's own variable length.
     fn number(&mut self) -> Option<u64> {
         let first = self.byte()?;
@@ -412,7 +403,7 @@ fn folder_members<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::{COUNT_MAX, Cursor};
+    use super::{COUNT_MAX, Cursor, Numbers as _};
 
     #[test]
     fn numbers() {

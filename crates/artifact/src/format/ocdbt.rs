@@ -7,6 +7,7 @@
 
 use crate::container::path::escapes;
 use crate::container::stream::{self, Codec, Ending};
+use crate::cursor::Cursor;
 use crate::pickle;
 use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
 use crate::rules;
@@ -158,25 +159,14 @@ struct Found {
     values: Vec<(String, usize, usize)>,
 }
 
-struct Cursor<'b> {
-    bytes: &'b [u8],
-    at: usize,
+/// Numbers of OCDBT: varints, and counts of what follows.
+trait Numbers {
+    fn number(&mut self) -> Option<u64>;
+    fn count(&mut self) -> Option<u64>;
+    fn numbers(&mut self, n: u64) -> Option<Vec<u64>>;
 }
 
-impl<'b> Cursor<'b> {
-    fn byte(&mut self) -> Option<u8> {
-        let b = *self.bytes.get(self.at)?;
-        self.at += 1;
-        Some(b)
-    }
-
-    fn take(&mut self, n: u64) -> Option<&'b [u8]> {
-        let end = self.at.checked_add(usize::try_from(n).ok()?)?;
-        let part = self.bytes.get(self.at..end)?;
-        self.at = end;
-        Some(part)
-    }
-
+impl Numbers for Cursor<'_> {
     fn number(&mut self) -> Option<u64> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
