@@ -17,7 +17,7 @@ impl Pass<'_> {
     /// Ages and dates of birth near their words.
     pub(crate) fn phrases(&self, out: &mut Vec<Candidate>) {
         for (finder, rule) in &self.engine.finders {
-            if !self.applies(*rule) {
+            if !matches!(finder, Finder::Age | Finder::Birthday | Finder::SeedPhrase) || !self.applies(*rule) {
                 continue;
             }
             let context = &self.engine.rules[usize::from(*rule)].context;

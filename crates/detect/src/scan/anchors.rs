@@ -67,11 +67,10 @@ impl Pass<'_> {
             return;
         }
         let bytes = self.bytes;
-        // `\nghp_…` in JSON: an escape, not a letter before.
-        let escaped = start >= 2 && bytes[start - 2] == b'\\' && matches!(bytes[start - 1], b'n' | b't' | b'r');
         let pattern = &rule.matcher.tokens[pattern];
+        // `\nghp_…` in JSON: an escape, not a letter before.
         let begins = pattern.prefix().first().is_some_and(|b| ALNUM.has(*b));
-        if begins && start.checked_sub(1).is_some_and(|i| ALNUM.has(bytes[i])) && !escaped {
+        if begins && start.checked_sub(1).is_some_and(|i| ALNUM.has(bytes[i])) && !find::is_escape(bytes, start) {
             return;
         }
         let Some(end) = pattern.match_at(bytes, start) else { return };

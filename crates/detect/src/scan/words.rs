@@ -12,6 +12,7 @@ use std::{
 use crate::{
     RuleError,
     bytes::{ALNUM, word_ends, word_starts},
+    find::is_escape,
     limits::WORD_MAX,
     rule::Finder,
 };
@@ -352,11 +353,9 @@ impl Words {
             Some(next) => u32::from_le_bytes(*next),
             None => (0..).zip(after).fold(0, |next, (i, b)| next | u32::from(*b) << (8 * i)),
         };
-        let initial = word_starts(bytes, start);
-        // `\nghp_` in JSON: what is before the token is an escape, no letter.
-        let bare = initial
-            || !ALNUM.has(bytes[start - 1])
-            || (start >= 2 && bytes[start - 2] == b'\\' && matches!(bytes[start - 1], b'n' | b't' | b'r'));
+        // `\nghp_` in JSON: what is before the word is an escape, no letter.
+        let initial = word_starts(bytes, start) || is_escape(bytes, start);
+        let bare = initial || !ALNUM.has(bytes[start - 1]);
         for entry in &self.entries[first..] {
             if next & entry.known == entry.next && (initial || !entry.initial) && (bare || !entry.bare) {
                 self.compare(entry, bytes, start, initial, hits);
