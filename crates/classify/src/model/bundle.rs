@@ -215,12 +215,13 @@ impl InjectionModel {
         sum: &mut [f32; DIMENSIONS],
     ) {
         sum.fill(0.0);
+        tokens.clear();
         for w in view.words.get(words).unwrap_or_default() {
-            tokens.clear();
+            let of_word = tokens.len();
             embedding.tokens_of(w.of(view.text.text()), tokens);
-            tokens.iter().for_each(|&t| embedding.add(t, sum));
-            bins.add(view, *w, tokens, &self.adjacency);
+            bins.add(view, *w, &tokens[of_word..], &self.adjacency);
         }
+        embedding.add(tokens, sum);
     }
 }
 

@@ -1,6 +1,7 @@
 //! A network of one hidden layer: `w2 · max(0, w1 x + b1) + b2`.
 
 use super::ModelError;
+use super::wide::{Wide, wide};
 
 /// Units that are worked on side by side.
 const LANES: usize = 8;
@@ -62,10 +63,12 @@ impl Dense {
     /// What the hidden units get of `x` before their biases. It is linear: of a sum of inputs it is the sum.
     pub(super) fn project(&self, x: &[f32], out: &mut Vec<[f32; LANES]>) {
         out.clear();
-        out.extend(self.columns.chunks_exact(self.inputs).map(|group| project(group, x)));
+        out.resize(self.columns.len() / self.inputs, [0.0; LANES]);
+        wide(Project { columns: &self.columns, inputs: self.inputs, x, out });
     }
 
     /// The logit of an input by its projection, times `scale`.
+    #[inline]
     pub(super) fn finish(&self, projected: impl Iterator<Item = [f32; LANES]>, scale: f32) -> f32 {
         let (biases, rest) = self.numbers.split_at(self.hidden * self.inputs).1.split_at(self.hidden);
         let (out, bias) = rest.split_at(self.hidden);
@@ -79,7 +82,24 @@ impl Dense {
     }
 }
 
+struct Project<'a> {
+    columns: &'a [[f32; LANES]],
+    inputs: usize,
+    x: &'a [f32],
+    out: &'a mut [[f32; LANES]],
+}
+
+impl Wide for Project<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for (out, group) in self.out.iter_mut().zip(self.columns.chunks_exact(self.inputs)) {
+            *out = project(group, self.x);
+        }
+    }
+}
+
 /// The sums of one group of units over `x`, two inputs at a time, so that no sum waits for the one before it.
+#[inline(always)]
 fn project(group: &[[f32; LANES]], x: &[f32]) -> [f32; LANES] {
     let count = x.len().min(group.len());
     let (x2, x_rest) = x[..count].as_chunks::<2>();

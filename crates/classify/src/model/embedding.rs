@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
+use super::wide::{Wide, wide};
 use super::{Container, ModelError};
 use crate::text::{Index, Word, word_hash};
 
@@ -176,27 +177,39 @@ impl Embedding {
         }
     }
 
-    /// Adds the vector of `token` to `sum`.
-    pub fn add(&self, token: u32, sum: &mut [f32; DIMENSIONS]) {
-        let at = token as usize * DIMENSIONS;
-        let vector = self.vectors.get(at..).and_then(|v| v.first_chunk::<DIMENSIONS>());
-        let (Some(vector), Some(&scale)) = (vector, self.scales.get(token as usize)) else { return };
-        for (s, v) in sum.iter_mut().zip(vector) {
-            *s += scale * f32::from(v.cast_signed());
-        }
+    /// Adds the vectors of `tokens` to `sum`.
+    pub fn add(&self, tokens: &[u32], sum: &mut [f32; DIMENSIONS]) {
+        wide(Add { table: self, tokens, sum });
     }
 
     /// The unit vector of a text by its folded words; all zero for a text without words.
     pub fn embed(&self, text: &str, words: &[Word]) -> [f32; DIMENSIONS] {
         let mut sum = [0.0; DIMENSIONS];
-        let mut tokens = Vec::with_capacity(8);
-        for w in words {
-            tokens.clear();
-            self.tokens_of(w.of(text), &mut tokens);
-            tokens.iter().for_each(|&t| self.add(t, &mut sum));
-        }
+        let mut tokens = Vec::with_capacity(words.len());
+        words.iter().for_each(|w| self.tokens_of(w.of(text), &mut tokens));
+        self.add(&tokens, &mut sum);
         normalise(&mut sum);
         sum
+    }
+}
+
+struct Add<'a> {
+    table: &'a Embedding,
+    tokens: &'a [u32],
+    sum: &'a mut [f32; DIMENSIONS],
+}
+
+impl Wide for Add<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for &token in self.tokens {
+            let at = token as usize * DIMENSIONS;
+            let vector = self.table.vectors.get(at..).and_then(|v| v.first_chunk::<DIMENSIONS>());
+            let (Some(vector), Some(&scale)) = (vector, self.table.scales.get(token as usize)) else { continue };
+            for (s, v) in self.sum.iter_mut().zip(vector) {
+                *s += scale * f32::from(v.cast_signed());
+            }
+        }
     }
 }
 

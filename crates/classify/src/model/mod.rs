@@ -10,6 +10,7 @@ mod features;
 mod hashed;
 mod passages;
 mod surprisal;
+mod wide;
 
 pub use adjacency::{Adjacency, RANK as ADJACENCY_RANK};
 pub use bundle::{

@@ -65,11 +65,11 @@ pub fn passages(
     let mut tokens = Vec::with_capacity(8);
     for block in features.blocks() {
         let mut sum = [0.0; DIMENSIONS];
+        tokens.clear();
         for word in view.words.get(block.start..block.end).unwrap_or_default() {
-            tokens.clear();
             embedding.tokens_of(word.of(view.text.text()), &mut tokens);
-            tokens.iter().for_each(|&t| embedding.add(t, &mut sum));
         }
+        embedding.add(&tokens, &mut sum);
         out.extend(all.push(features.of_words(block.start, block.end), &sum));
     }
     out.extend(all.finish());

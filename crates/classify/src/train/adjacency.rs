@@ -104,7 +104,7 @@ fn share_with_the_rare(vectors: &mut [f32], counts: &[u32], embedding: &Embeddin
     const WIDTH: usize = RANK * 2;
     let unit = |token: usize| {
         let mut x = [0.0; DIMENSIONS];
-        embedding.add(token as u32, &mut x);
+        embedding.add(&[token as u32], &mut x);
         crate::model::normalise(&mut x);
         x
     };
