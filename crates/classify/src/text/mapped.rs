@@ -52,6 +52,45 @@ impl Mapped {
         Span::new(low as usize, high as usize)
     }
 
+    /// The parts of the text that differ from `parent`, the original, with `reach` bytes on either side; a line end stands
+    /// between parts that do not touch.
+    #[must_use]
+    pub fn near_changes(self, parent: &str, reach: usize) -> Self {
+        let Some(origins) = &self.origins else { return self };
+        let mut parts: Vec<Span> = Vec::new();
+        let mut done = 0;
+        for (at, c) in self.text.char_indices() {
+            let (start, end) = origins[at];
+            let came_from = parent.get(start as usize..end as usize);
+            let in_order = std::mem::replace(&mut done, end) == start;
+            if in_order && came_from.is_some_and(|from| from.chars().eq([c])) {
+                continue;
+            }
+            let from = self.text.floor_char_boundary(at.saturating_sub(reach));
+            let to = self.text.ceil_char_boundary(at + c.len_utf8() + reach);
+            match parts.last_mut() {
+                Some(last) if from <= last.end => last.end = to,
+                _ => parts.push(Span::new(from, to)),
+            }
+        }
+        if let [only] = parts[..]
+            && only.len() == self.text.len()
+        {
+            return self;
+        }
+        let mut near = Self::with_capacity(parts.iter().map(|part| part.len()).sum::<usize>() + parts.len());
+        for part in parts {
+            if let Some((_, end)) = near.origins.as_ref().and_then(|origins| origins.last().copied()) {
+                near.push('\n', Span::new(end as usize, origins[part.start].0.max(end) as usize));
+            }
+            for (i, c) in self.text[part.range()].char_indices() {
+                let (start, end) = origins[part.start + i];
+                near.push(c, Span::new(start as usize, end as usize));
+            }
+        }
+        near
+    }
+
     /// The same text with origins carried one step further back through `parent`, the text that this one was derived
     /// from.
     #[must_use]
@@ -83,6 +122,27 @@ fn as_u32(offset: usize) -> u32 {
 mod tests {
     use super::Mapped;
     use casemate_finding::Span;
+
+    #[test]
+    fn only_what_is_near_a_change_is_kept() {
+        let parent = format!("{}l33t{}1337", "é".repeat(20), ". ".repeat(30));
+        let mut read = Mapped::with_capacity(parent.len());
+        for (i, c) in parent.char_indices() {
+            let letter = match c {
+                '3' => 'e',
+                '1' => 'l',
+                '7' => 't',
+                c => c,
+            };
+            read.push(letter, Span::new(i, i + c.len_utf8()));
+        }
+        assert_eq!(read.clone().near_changes(&parent, 100), read);
+        let near = read.near_changes(&parent, 3);
+        assert_eq!(near.text(), "éleet. \n . leet");
+        let at = near.text().rfind("leet").unwrap();
+        assert_eq!(near.origin(Span::new(at, at + 4)), Span::new(parent.len() - 4, parent.len()));
+        assert_eq!(Mapped::in_place("abc".into()).near_changes("abc", 1).text(), "abc");
+    }
 
     #[test]
     fn spans_lead_back_through_two_steps() {

@@ -5,8 +5,10 @@ use casemate_finding::Span;
 use super::View;
 use crate::text::{Mapped, lexicon};
 
-/// Words that must change, and of which at least one must be known after the change, before a view is made.
+/// Words that must change before a view is made, and of which at least one must be known after the change.
 const WORDS_MIN: usize = 2;
+/// Shortest word that counts as known: `h1`, `r3` and `u8` are names in code.
+const KNOWN_BYTES_MIN: usize = 3;
 
 pub(super) fn read(view: &View) -> Option<Mapped> {
     let text = view.text.text();
@@ -25,12 +27,13 @@ pub(super) fn read(view: &View) -> Option<Mapped> {
             continue;
         }
         let raw = &rest.as_bytes()[..len];
+        // `hello!` ends a sentence, `println!` is called.
+        let raw = &raw[..raw.iter().rposition(|b| *b != b'!').map_or(0, |last| last + 1)];
         if is_leet(raw) {
             let known_with = |one: u8, word: &mut String| {
                 word.clear();
                 word.extend(raw.iter().map(|&b| char::from(substitute(b, one).unwrap_or(b))));
-                lexicon::look_up(word.trim_end_matches(['i', 'l'].as_slice())).is_common()
-                    || lexicon::look_up(word).is_common()
+                word.len() >= KNOWN_BYTES_MIN && lexicon::look_up(word).is_common()
             };
             // `1` is an i or an l: the one that makes a known word, else an i.
             let hit = known_with(b'i', &mut word) || known_with(b'l', &mut word) || {
@@ -47,7 +50,11 @@ pub(super) fn read(view: &View) -> Option<Mapped> {
                 out.push(char::from(b), Span::new(at + i, at + i + 1));
             }
         }
-        at += len;
+        at += raw.len();
+        for _ in raw.len()..len {
+            out.push('!', Span::new(at, at + 1));
+            at += 1;
+        }
     }
     (changed >= WORDS_MIN && known > 0).then_some(out)
 }
