@@ -42,7 +42,7 @@ gateway:
         output: {pii: flag, secrets: redact, canary: block}
       # Off until written; docs/gateway-defences.md says what each does.
       # checks: [{path: ./checks/price-list.bin, action: block, channel: output}]
-      # tools: {allow: {mail: {arguments: {to: {kind: string, required: true}}}}}
+      # tools: {allow: {mail: {arguments: {to: {kind: string, required: true}}}}, approvals: {people: 1, role: approver}}
       # second_opinions: [{adviser: lakera, about: injection, channel: input, fail: block}]
       # conversation: {action: block}
 

@@ -159,7 +159,7 @@ fn to_model(exchange: &mut Exchange, doc: &Doc<'_>, body: &Bytes, tier: Arc<Tier
     let reads = body.len() > OFF_REACTOR_BYTES
         && tier.defences.tools.as_ref().is_some_and(ToolDefence::asks_for_provenance)
         && ["tools", "functions"].iter().any(|name| doc.root().get(name).is_some());
-    let provenance = reads.then(|| Provenance::read(doc));
+    let provenance = reads.then(|| Provenance::read(doc, body.clone(), core.settings.json));
     let strip_usage = first.ask_usage && ask_for_usage(doc, &head, &mut edits);
     Ok(Prepared {
         body: changed(body, edits),

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod abuse;
+mod approvals;
 mod chunkings;
 mod conversations;
 mod dialect_rules;
