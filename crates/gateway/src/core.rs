@@ -48,9 +48,11 @@ impl Core {
         clock: Clock,
     ) -> Self {
         let breakers = (0..settings.upstreams.len() + settings.endpoints.len()).map(|_| Breaker::default()).collect();
+        let engines = Engines::remembering(settings.canaries.clone(), settings.known_texts_max);
+        engines.load(settings.tiers.values().map(AsRef::as_ref));
         Self {
             conversations: Conversations::new(settings.conversations.clone()),
-            engines: Engines::builtin(settings.canaries.clone()),
+            engines,
             settings,
             keys: Shared::new(keys),
             containments: Shared::new(containments),

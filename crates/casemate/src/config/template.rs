@@ -78,6 +78,11 @@ console:
   listen: 127.0.0.1:8082
   session_hours: 12
 
+# Each night a correction of the injection score is fitted to what people said of traffic. It waits as a candidate:
+# `casemate feedback promote` puts one in force. Rows are JSON lines {"text": …, "label": 0 or 1}.
+# feedback:
+#   refit: {at: '02:30', zone: UTC, minimum: 50, anchors: [./anchors.jsonl], data: [./frozen.jsonl]}
+
 log:
   level: info
   json: false

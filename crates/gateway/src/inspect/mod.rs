@@ -3,6 +3,7 @@
 mod doubt;
 mod engines;
 mod input;
+mod known_texts;
 mod notice;
 mod output;
 mod provenance;

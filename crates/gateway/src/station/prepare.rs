@@ -112,7 +112,7 @@ fn to_endpoint(
         Some(&endpoint.text_fields),
         (&tier.inspection.input, &tier.defences),
         false,
-        &core.engines,
+        (&core.engines, tenant_of(exchange)),
         heeded,
     );
     let (edits, doubts) = decide(exchange, verdict)?;
@@ -151,8 +151,9 @@ fn to_model(exchange: &mut Exchange, doc: &Doc<'_>, body: &Bytes, tier: Arc<Tier
     let first = &core.settings.upstreams[*first];
     let feedback = core.feedback.load();
     let heeded = heeded(&feedback, exchange);
+    let engines = (&core.engines, tenant_of(exchange));
     let mut verdict =
-        inspect_input(doc, None, (&tier.inspection.input, &tier.defences), first.private_ok, &core.engines, heeded);
+        inspect_input(doc, None, (&tier.inspection.input, &tier.defences), first.private_ok, engines, heeded);
     converse(exchange, doc, &tier, &mut verdict);
     let (mut edits, doubts) = decide(exchange, verdict)?;
     // A large request is read here, off the reactor, and not when its answer calls a tool.
@@ -186,6 +187,10 @@ fn ask_for_usage(doc: &Doc<'_>, head: &RequestHead<'_>, edits: &mut Edits) -> bo
         (None, None) => edits.insert(doc.root().span().start + 1, r#""stream_options":{"include_usage":true},"#),
     }
     true
+}
+
+fn tenant_of(exchange: &Exchange) -> Option<&str> {
+    exchange.key.as_ref().map(|k| k.key.tenant.as_str())
 }
 
 /// What people said of this tenant's traffic.

@@ -11,6 +11,7 @@ mod flow_rules;
 mod head_rules;
 mod house;
 mod inspection;
+mod known_texts;
 mod leaving;
 mod models;
 #[cfg(any(feature = "onnx", feature = "onnx-ort"))]
