@@ -451,8 +451,8 @@ pub(crate) struct FeedbackRefitArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct FeedbackShadowArgs {
-    /// The candidate that refit wrote
-    #[arg(long, value_name = "FILE")]
+    /// The candidate that refit wrote, or the id of one that the nightly refit left
+    #[arg(long, value_name = "FILE|ID")]
     pub(crate) candidate: PathBuf,
     /// Labelled rows, frozen or of recent traffic
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
@@ -461,8 +461,8 @@ pub(crate) struct FeedbackShadowArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct FeedbackPromoteArgs {
-    /// The candidate that refit wrote
-    #[arg(long, value_name = "FILE")]
+    /// The candidate that refit wrote, or the id of one that the nightly refit left
+    #[arg(long, value_name = "FILE|ID")]
     pub(crate) candidate: PathBuf,
     /// Labelled rows that it must not get wrong
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]

@@ -18,7 +18,7 @@ mod post;
 mod rules;
 mod scan;
 mod token;
-mod train;
+pub(crate) mod train;
 mod up;
 
 use std::path::PathBuf;
