@@ -22,12 +22,16 @@ for profile in off limits text all; do
     "$bin/serve" "$stub" $profile 127.0.0.1:0 "${KEYS:-10000}" <"$work/in.$profile" >"$work/$profile" & pid=$!; pids="$pids $pid"
     exec 3>"$work/in.$profile"
     set -- $(line "$work/$profile")
+    grep VmRSS /proc/$pid/status | sed "s/^/casemate $profile at rest /"
     echo "casemate $profile $("$bin/load" run "http://$1/v1/chat/completions" "$2" $pid "$requests" "$clients")"
     echo "casemate $profile stream $("$bin/load" run "http://$1/v1/chat/completions" "$2" $pid "$requests" "$clients" stream)"
     echo "casemate $profile 16k $("$bin/load" run "http://$1/v1/chat/completions" "$2" $pid "$((requests / 5))" "$clients" 16k)"
+    echo "casemate $profile chat $("$bin/load" run "http://$1/v1/chat/completions" "$2" $pid "$requests" "$clients" chat)"
     grep VmRSS /proc/$pid/status | sed "s/^/casemate $profile /"
     exec 3>&-
     wait $pid || true
+    # How many texts of requests were known, and how many had to be judged, in all four runs together.
+    tail -n +2 "$work/$profile" | sed "s/^/casemate $profile texts /"
 done
 [ -n "${PEERS:-}" ] || exit 0
 mkfifo "$work/in.t0"

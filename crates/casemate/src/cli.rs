@@ -68,6 +68,9 @@ pub(crate) enum Command {
     /// Cases from the terminal
     #[command(subcommand)]
     Case(CaseCommand),
+    /// Questions that wait for people: of playbooks, and about tool calls that the gateway stopped
+    #[command(subcommand)]
+    Approvals(ApprovalsCommand),
     /// The audit log
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -448,8 +451,8 @@ pub(crate) struct FeedbackRefitArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct FeedbackShadowArgs {
-    /// The candidate that refit wrote
-    #[arg(long, value_name = "FILE")]
+    /// The candidate that refit wrote, or the id of one that the nightly refit left
+    #[arg(long, value_name = "FILE|ID")]
     pub(crate) candidate: PathBuf,
     /// Labelled rows, frozen or of recent traffic
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
@@ -458,8 +461,8 @@ pub(crate) struct FeedbackShadowArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct FeedbackPromoteArgs {
-    /// The candidate that refit wrote
-    #[arg(long, value_name = "FILE")]
+    /// The candidate that refit wrote, or the id of one that the nightly refit left
+    #[arg(long, value_name = "FILE|ID")]
     pub(crate) candidate: PathBuf,
     /// Labelled rows that it must not get wrong
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
@@ -573,6 +576,40 @@ pub(crate) enum CaseCommand {
         /// Case id
         id: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApprovalsCommand {
+    /// What waits, oldest first
+    List {
+        /// The newest in any state instead
+        #[arg(long)]
+        all: bool,
+    },
+    /// One question: what is asked, of whom, and who said what
+    Show {
+        /// Its id, `ap-…`
+        id: String,
+    },
+    /// Say yes: a playbook's step runs; a tool call passes once before the question lapses
+    Allow(AnswerArgs),
+    /// Say no: one no is enough
+    Deny(AnswerArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AnswerArgs {
+    /// The question's id, `ap-…`
+    pub(crate) id: String,
+    /// Who answers: a person of this installation whose role may
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: String,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// SHA-256 of the command that was seen, or its first 8 digits or more; the answer is refused if it is another now
+    #[arg(long, value_name = "HEX")]
+    pub(crate) digest: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,6 +10,7 @@ mod models;
 mod output;
 mod playbooks;
 mod progress;
+mod refit;
 mod state;
 mod wiring;
 

@@ -20,6 +20,7 @@ use crate::config::{Config, SecretFiles, place_in, random};
 use crate::failure::Failure;
 use crate::models;
 use crate::playbooks;
+use crate::refit::{Daily, Nightly, Refit};
 
 /// Where the key digests' pepper is among the secrets.
 const PEPPER: &str = "gateway.pepper";
@@ -78,6 +79,43 @@ impl<'a> Wiring<'a> {
     pub(crate) fn release_key(&self) -> Result<Secret<String>, Failure> {
         let bytes = SecretFiles::under(&self.config.data_dir).bytes32("release-key")?;
         Ok(Secret::new(bytes.expose().iter().map(|b| format!("{b:02x}")).collect()))
+    }
+
+    /// The nightly refit, if one is asked for.
+    pub(crate) fn refit(&self) -> Result<Option<Refit>, Vec<Failure>> {
+        let Some(written) = &self.config.feedback.refit else { return Ok(None) };
+        let mut problems = Vec::new();
+        let mut wrong = |key: &str, why: String, remedy: &str| {
+            problems.push(self.problem(&format!("feedback.refit.{key}"), why).remedy(remedy));
+        };
+        let daily = Daily::parse(&written.at, &written.zone);
+        if let Err((key, why)) = &daily {
+            wrong(key, why.clone(), "write `at` as 02:30, `zone` as UTC or +02:00");
+        }
+        if !(1..=366).contains(&written.days) {
+            wrong("days", format!("is {}", written.days), "choose 1 to 366");
+        }
+        for (key, paths) in [("anchors", &written.anchors), ("data", &written.data)] {
+            if paths.is_empty() {
+                wrong(key, "names no file".into(), "name JSON lines with labels: {\"text\": …, \"label\": 0 or 1}");
+            }
+            for path in paths.iter().filter(|p| !self.base.join(p).exists()) {
+                wrong(key, format!("{} is not there", path.display()), "name a file or folder that is there");
+            }
+        }
+        let key = self.release_key().map_err(|f| problems.push(f));
+        let under = |paths: &[PathBuf]| paths.iter().map(|p| self.base.join(p)).collect();
+        match (daily, key) {
+            (Ok(daily), Ok(key)) if problems.is_empty() => Ok(Some(Refit {
+                daily,
+                minimum: written.minimum as usize,
+                anchors: under(&written.anchors),
+                data: under(&written.data),
+                days: written.days,
+                key: Secret::new(key.expose().as_bytes().to_vec()),
+            })),
+            _ => Err(problems),
+        }
     }
 
     /// The response engine's settings.
@@ -182,15 +220,18 @@ pub(crate) struct Posts {
     pub(crate) gateway: Option<RunningGateway>,
     pub(crate) respond: Option<RunningRespond>,
     pub(crate) console: Option<RunningConsole>,
+    pub(crate) nightly: Option<Nightly>,
 }
 
 impl Posts {
-    /// Starts the gateway.
+    /// Starts the gateway, and beside it what is done each night.
     pub(crate) async fn start_gateway(&mut self, wiring: &Wiring<'_>, store: &Arc<dyn Store>) -> Result<(), Failure> {
         let settings = wiring.gateway().map_err(first)?;
+        let refit = wiring.refit().map_err(first)?;
         let control = tokio::runtime::Handle::current();
         let running = Gateway::start(settings, Arc::clone(store), Clock::system(), &control).await;
         self.gateway = Some(running.map_err(|e| cannot_start("gateway", &e))?);
+        self.nightly = refit.map(|refit| Nightly::start(refit, Arc::clone(store), Clock::system()));
         Ok(())
     }
 
@@ -237,6 +278,9 @@ impl Posts {
 
     /// Ends all of them: no new work, what is under way may end.
     pub(crate) async fn stop(self) {
+        if let Some(nightly) = self.nightly {
+            nightly.stop().await;
+        }
         if let Some(gateway) = self.gateway {
             gateway.shutdown().await;
         }

@@ -100,6 +100,8 @@ fn notice(code: &str) -> Option<&'static str> {
     Some(match code {
         "approved" => "Approved. The run goes on as soon as enough people have said yes.",
         "denied" => "Denied. The run goes on without this step's command.",
+        "allowed" => "Allowed. Once enough people have said so, the same call passes once.",
+        "refused" => "Denied. The call stays stopped.",
         "note" => "Note added.",
         "assigned" => "Assignment changed.",
         "state" => "State changed.",

@@ -22,7 +22,7 @@ pub fn router(app: App) -> Router {
         .route("/cases/{id}/state", post(case::move_to))
         .route("/cases/{id}/close", post(case::close))
         .route("/approvals", get(approvals::show))
-        .route("/approvals/{id}", post(approvals::answer))
+        .route("/approvals/{id}", get(approvals::one).post(approvals::answer))
         .route("/runs", get(runs::list))
         .route("/runs/{id}", get(runs::show))
         .route("/gateway", get(gateway::show))

@@ -2,8 +2,10 @@
 //!
 //! `load stub [LISTEN]` answers chat completions, whole or streamed, at once: with about 1 KiB, and requests over 8 KiB with
 //! about 16 KiB.
-//! `load run URL KEY PID REQUESTS CLIENTS [stream] [16k] [MODEL]` sends chat completions of 1 KiB (or 16 KiB) over keep-alive
-//! connections and prints, as one line of JSON, the CPU time (user and system) that process PID and its children took for each request, next to wall times.
+//! `load run URL KEY PID REQUESTS CLIENTS [stream] [16k] [chat] [MODEL]` sends chat completions of 1 KiB (or 16 KiB) over keep-alive
+//! connections: no text of a request or an answer is ever the same as another. With `chat` each client talks: conversations of
+//! eight turns (a system prompt of 1 KiB that all share, questions of 300 bytes, answers of 900), each request with all of the
+//! turns before. It prints, as one line of JSON, the CPU time (user and system) that process PID and its children took for each request, next to wall times.
 //! The clock of `/proc` ticks at 100 Hz: with some thousands of requests its error is under 1 %.
 #![expect(clippy::print_stdout, reason = "a command-line tool")]
 
@@ -31,13 +33,36 @@ After a long discussion the members agreed to try an additional service for thre
 /// Text of the larger requests and answers.
 const LARGE_BYTES: usize = 16_000;
 
-fn prose(bytes: usize) -> String {
-    PROSE.chars().cycle().take(bytes).collect()
+/// Words that change from text to text, so that none is judged for being known.
+const WORDS: [&str; 32] = [
+    "harbour", "orchard", "museum", "ferry", "bakery", "library", "valley", "market", "workshop", "garden", "theatre",
+    "bridge", "station", "school", "meadow", "quarry", "chapel", "village", "canal", "forest", "island", "tavern",
+    "pasture", "railway", "cottage", "festival", "printer", "weaver", "teacher", "gardener", "captain", "doctor",
+];
+
+/// Text number `n`: ordinary sentences in which every tenth word or so is another than in any other text.
+fn prose(bytes: usize, n: u64) -> String {
+    let mut out = String::with_capacity(bytes + 16);
+    let mut state = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d;
+    out.push_str(&format!("Note {n} of the {}. ", WORDS[(n % 32) as usize]));
+    for (at, word) in PROSE.split_inclusive(' ').cycle().enumerate() {
+        if out.len() >= bytes {
+            break;
+        }
+        out.push_str(word);
+        if at % 10 == 7 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            out.push_str(WORDS[(state >> 59) as usize]);
+            out.push(' ');
+        }
+    }
+    out.truncate(bytes);
+    out
 }
 
-fn answer(stream: bool, large: bool) -> Bytes {
+fn answer(stream: bool, large: bool, n: u64) -> Bytes {
     if !stream {
-        let content = prose(if large { LARGE_BYTES } else { 800 });
+        let content = prose(if large { LARGE_BYTES } else { 800 }, n);
         let message = serde_json::json!({"role": "assistant", "content": content, "refusal": null});
         let choice = serde_json::json!({"index": 0, "message": message, "logprobs": null, "finish_reason": "stop"});
         let usage = serde_json::json!({"prompt_tokens": 200, "completion_tokens": 180, "total_tokens": 380});
@@ -46,7 +71,7 @@ fn answer(stream: bool, large: bool) -> Bytes {
         return body.to_string().into();
     }
     let mut out = String::new();
-    let text = prose(if large { LARGE_BYTES / 5 } else { 160 });
+    let text = prose(if large { LARGE_BYTES / 5 } else { 160 }, n);
     for piece in text.as_bytes().chunks(16) {
         let delta = serde_json::json!({"content": String::from_utf8_lossy(piece)});
         let chunk = serde_json::json!({"id": "c", "object": "chat.completion.chunk",
@@ -60,19 +85,20 @@ fn answer(stream: bool, large: bool) -> Bytes {
 async fn stub(listen: &str) -> Result<(), Failure> {
     let listener = TcpListener::bind(listen).await?;
     println!("{}", listener.local_addr()?);
-    let small = (answer(false, false), answer(true, false));
-    let large = (answer(false, true), answer(true, true));
+    let answers = Arc::new(AtomicU64::new(1 << 40));
     loop {
         let (socket, _) = listener.accept().await?;
         socket.set_nodelay(true)?;
-        let (small, large) = (small.clone(), large.clone());
+        let answers = answers.clone();
         let service = service_fn(move |request: Request<Incoming>| {
-            let (small, large) = (small.clone(), large.clone());
+            let n = answers.fetch_add(1, Ordering::Relaxed);
             async move {
                 let body = request.into_body().collect().await.map(|b| b.to_bytes()).unwrap_or_default();
                 let streams = body.windows(13).any(|w| w == b"\"stream\":true" || w == b"\"stream\": tru");
-                let (whole, stream) = if body.len() > LARGE_BYTES / 2 { large } else { small };
-                let (body, kind) = if streams { (stream, "text/event-stream") } else { (whole, "application/json") };
+                let talks = body.windows(11).any(|w| w == b"\"assistant\"");
+                let large = body.len() > LARGE_BYTES / 2 && !talks;
+                let kind = if streams { "text/event-stream" } else { "application/json" };
+                let body = answer(streams, large, n);
                 let mut response = Response::new(Full::new(body));
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
                 Ok::<_, Infallible>(response)
@@ -96,11 +122,51 @@ fn cpu_ticks(pid: u32) -> u64 {
     own(pid) + children.split_whitespace().filter_map(|c| c.parse().ok()).map(cpu_ticks).sum::<u64>()
 }
 
+/// What is asked.
+struct Ask {
+    model: String,
+    stream: bool,
+    large: bool,
+    chat: bool,
+    /// Number of the next text.
+    next: AtomicU64,
+}
+
+impl Ask {
+    fn text(&self, bytes: usize) -> String {
+        prose(bytes, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The next request of a client that has said so much.
+    fn body(&self, turns: &mut Vec<serde_json::Value>) -> Bytes {
+        let said = |role: &str, content: String| serde_json::json!({"role": role, "content": content});
+        let messages = if self.chat {
+            if turns.len() >= 16 {
+                turns.clear();
+            }
+            match turns.is_empty() {
+                true => turns.push(said("system", prose(1_024, 0))),
+                false => turns.push(said("assistant", self.text(900))),
+            }
+            turns.push(said("user", self.text(300)));
+            turns.clone()
+        } else {
+            let system = format!("You answer briefly, case {}.", self.next.load(Ordering::Relaxed));
+            vec![said("system", system), said("user", self.text(if self.large { LARGE_BYTES } else { 880 }))]
+        };
+        let mut ask = serde_json::json!({"model": self.model, "messages": messages});
+        if self.stream {
+            ask["stream"] = true.into();
+        }
+        ask.to_string().into()
+    }
+}
+
 async fn client(
     addr: String,
     path: String,
     key: String,
-    body: Bytes,
+    ask: Arc<Ask>,
     left: Arc<AtomicU64>,
     took_us: Arc<std::sync::Mutex<Vec<u64>>>,
 ) -> Result<(), Failure> {
@@ -109,12 +175,14 @@ async fn client(
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket)).await?;
     tokio::spawn(connection);
     let mut took = Vec::new();
+    let mut turns = Vec::new();
     while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok() {
+        let body = ask.body(&mut turns);
         let request = Request::post(&path)
             .header("host", &addr)
             .header("authorization", format!("Bearer {key}"))
             .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(body.clone()))?;
+            .body(Full::new(body))?;
         let begun = Instant::now();
         sender.ready().await?;
         let response = sender.send_request(request).await?;
@@ -136,15 +204,11 @@ async fn run(arguments: &[String]) -> Result<(), Failure> {
     let (pid, requests, clients): (u32, u64, usize) = (pid.parse()?, requests.parse()?, clients.parse()?);
     let stream = rest.iter().any(|a| a == "stream");
     let large = rest.iter().any(|a| a == "16k");
-    let model = rest.iter().find(|a| *a != "stream" && *a != "16k").map_or("bench", String::as_str);
+    let chat = rest.iter().any(|a| a == "chat");
+    let model = rest.iter().find(|a| !["stream", "16k", "chat"].contains(&a.as_str())).map_or("bench", String::as_str);
     let address = url.strip_prefix("http://").ok_or("URL begins with http://")?;
     let (addr, path) = address.split_once('/').ok_or("URL has a path")?;
-    let mut ask = serde_json::json!({"model": model, "messages": [
-        {"role": "system", "content": "You answer briefly."}, {"role": "user", "content": prose(if large { LARGE_BYTES } else { 880 })}]});
-    if stream {
-        ask["stream"] = true.into();
-    }
-    let body = Bytes::from(ask.to_string());
+    let ask = Arc::new(Ask { model: model.to_owned(), stream, large, chat, next: AtomicU64::new(1) });
     let mut result = serde_json::Value::Null;
     // The first round warms up caches and pools and is not counted.
     for count in [requests / 10 + 1, requests] {
@@ -154,7 +218,7 @@ async fn run(arguments: &[String]) -> Result<(), Failure> {
         let mut all = tokio::task::JoinSet::new();
         for _ in 0..clients {
             let (addr, path) = (addr.to_owned(), format!("/{path}"));
-            all.spawn(client(addr, path, key.clone(), body.clone(), left.clone(), took.clone()));
+            all.spawn(client(addr, path, key.clone(), ask.clone(), left.clone(), took.clone()));
         }
         while let Some(done) = all.join_next().await {
             done??;
@@ -164,7 +228,7 @@ async fn run(arguments: &[String]) -> Result<(), Failure> {
         took.sort_unstable();
         let at = |share: f64| took.get((took.len() as f64 * share) as usize).copied();
         result = serde_json::json!({
-            "requests": count, "clients": clients, "stream": stream, "request_bytes": body.len(),
+            "requests": count, "clients": clients, "stream": stream, "chat": chat, "large": large,
             "cpu_us_per_request": ticks as f64 * 10_000.0 / count as f64,
             "requests_per_s": count as f64 / elapsed.as_secs_f64(),
             "wall_p50_us": at(0.5), "wall_p99_us": at(0.99),

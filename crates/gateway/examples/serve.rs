@@ -73,9 +73,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         store.insert_key(&issue(n).1).await?;
     }
     let shared: Arc<dyn Store> = store;
-    let running = Gateway::start(settings, shared, clock, &tokio::runtime::Handle::current()).await?;
+    let running = Gateway::start(settings, shared.clone(), clock, &tokio::runtime::Handle::current()).await?;
     println!("{} {}", running.addr(), key.expose());
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
     running.shutdown().await;
+    // What the gateway said of itself last: how many texts were known.
+    if let Some(status) = shared.component_status(casemate_finding::UnixMs(0)).await?.first() {
+        println!("{}", status.report["texts"]);
+    }
     Ok(())
 }

@@ -28,6 +28,12 @@ const NAME_BYTES_MAX: usize = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConversationId([u8; 16]);
 
+impl std::fmt::Display for ConversationId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
 impl ConversationId {
     /// What the request says; none if it holds no word of a user.
     pub fn of(key: &str, headers: Option<&str>, doc: &Doc<'_>, turns: &[Turn]) -> Option<Self> {

@@ -17,6 +17,7 @@ use crate::key::KeyTable;
 use crate::limit::LimitTable;
 use crate::metrics::Metrics;
 use crate::shared::Shared;
+use crate::station::ApprovalDesk;
 
 /// What all threads share.
 pub(crate) struct Core {
@@ -29,6 +30,7 @@ pub(crate) struct Core {
     pub watch: Watch,
     pub metrics: Metrics,
     pub conversations: Conversations,
+    pub approvals: ApprovalDesk,
     /// One for each upstream, then one for each end-point.
     pub breakers: Vec<Breaker>,
     pub clock: Clock,
@@ -42,18 +44,22 @@ impl Core {
         settings: Settings,
         (keys, containments, feedback): (KeyTable, Containments, Feedback),
         watch: Watch,
+        approvals: ApprovalDesk,
         clock: Clock,
     ) -> Self {
         let breakers = (0..settings.upstreams.len() + settings.endpoints.len()).map(|_| Breaker::default()).collect();
+        let engines = Engines::remembering(settings.canaries.clone(), settings.known_texts_max);
+        engines.load(settings.tiers.values().map(AsRef::as_ref));
         Self {
             conversations: Conversations::new(settings.conversations.clone()),
-            engines: Engines::builtin(settings.canaries.clone()),
+            engines,
             settings,
             keys: Shared::new(keys),
             containments: Shared::new(containments),
             feedback: Shared::new(feedback),
             limits: Arc::default(),
             watch,
+            approvals,
             metrics: Metrics::default(),
             breakers,
             clock,

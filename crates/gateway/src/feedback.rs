@@ -1,7 +1,7 @@
 //! What people said of traffic, as the store keeps it (rulings) and as the requests need it: verdicts as neighbours of what was
 //! judged, and the refit in force. No text is kept, only where it stands and its fingerprint.
 
-use casemate_classify::feedback::{Head, Label, Manifest, Memory, MemorySettings, Recalled, Verdict};
+use casemate_classify::feedback::{GateReport, Head, Label, Manifest, Memory, MemorySettings, Recalled, Verdict};
 use casemate_classify::similarity::{SimHash, Vector};
 use casemate_classify::{Channel, Classifier, Decision};
 use casemate_finding::{Secret, UnixMs};
@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub const VERDICT: &str = "verdict";
 /// See [`VERDICT`].
 pub const RELEASE: &str = "release";
+/// The kind of rulings that are candidates of a refit: kept for people to promote, and heeded by nobody.
+pub const CANDIDATE: &str = "candidate";
 
 /// A verdict as a ruling's payload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,10 +95,39 @@ impl KeptRelease {
     }
 }
 
+/// A candidate of a refit as a ruling's payload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeptCandidate {
+    /// The correction's file, hexadecimal.
+    pub head: String,
+    /// How it did beside what was in force, over labelled rows.
+    pub report: GateReport,
+    /// Verdicts that it was fitted to.
+    pub verdicts: usize,
+    /// Of these, made since the candidate before.
+    pub new_verdicts: usize,
+    /// Rows that held it back.
+    pub anchors: usize,
+}
+
+impl KeptCandidate {
+    /// The correction's file and the correction, if it was made for the table that ships.
+    ///
+    /// # Errors
+    /// One sentence that says what is wrong.
+    pub fn head(&self) -> Result<(Vec<u8>, Head), String> {
+        let raw = hex::decode(&self.head).map_err(|_| "its head is not hexadecimal".to_owned())?;
+        let head = Head::parse(&raw, Classifier::builtin().embedding().id()).map_err(|e| e.to_string())?;
+        Ok((raw, head))
+    }
+}
+
 /// What the requests heed.
 #[derive(Debug)]
 pub struct Feedback {
-    memory: Memory,
+    /// None as long as nobody said anything: the table that it stands on is not loaded for nothing.
+    memory: Option<Memory>,
     head: Option<Head>,
     /// Rulings that it is made of.
     pub count: usize,
@@ -105,13 +136,13 @@ pub struct Feedback {
 impl Feedback {
     /// Of these rulings, oldest first; the ids of those that cannot be used, and why. Without a key no release counts.
     pub fn new(rulings: &[Ruling], key: Option<&Secret<Vec<u8>>>) -> (Self, Vec<(String, String)>) {
-        let embedding = Classifier::builtin().embedding().id();
-        let mut all = Self { memory: Memory::new(embedding, MemorySettings::default()), head: None, count: 0 };
+        let mut all = Self { memory: None, head: None, count: 0 };
         let mut unused = Vec::new();
         for ruling in rulings {
             let used = match ruling.kind.as_str() {
-                VERDICT => all.verdict(ruling, embedding),
+                VERDICT => all.verdict(ruling),
                 RELEASE => all.release(ruling, key),
+                CANDIDATE => continue,
                 other => Err(format!("`{other}` is of a newer version")),
             };
             match used {
@@ -122,7 +153,8 @@ impl Feedback {
         (all, unused)
     }
 
-    fn verdict(&mut self, ruling: &Ruling, embedding: &str) -> Result<(), String> {
+    fn verdict(&mut self, ruling: &Ruling) -> Result<(), String> {
+        let embedding = Classifier::builtin().embedding().id();
         let kept: KeptVerdict = serde_json::from_value(ruling.payload.clone()).map_err(|e| e.to_string())?;
         let (Some(vector), Some(fingerprint)) = (kept.vector(), kept.fingerprint()) else {
             return Err("its vector or fingerprint cannot be read".into());
@@ -136,7 +168,8 @@ impl Feedback {
             analyst: ruling.by.clone(),
             second: ruling.second.clone(),
         };
-        self.memory.learn_kept(&verdict, fingerprint, vector, ruling.expires_at).map_err(|e| e.to_string())
+        let memory = self.memory.get_or_insert_with(|| Memory::new(embedding, MemorySettings::default()));
+        memory.learn_kept(&verdict, fingerprint, vector, ruling.expires_at).map_err(|e| e.to_string())
     }
 
     fn release(&mut self, ruling: &Ruling, key: Option<&Secret<Vec<u8>>>) -> Result<(), String> {
@@ -148,7 +181,7 @@ impl Feedback {
 
     /// What is heeded of it for one tenant, if there is anything.
     pub fn of<'a>(&'a self, tenant: &'a str, now: UnixMs) -> Option<Heeded<'a>> {
-        let nothing = self.head.is_none() && self.memory.knows_nothing_of(tenant);
+        let nothing = self.head.is_none() && self.memory.as_ref().is_none_or(|m| m.knows_nothing_of(tenant));
         (!nothing).then_some(Heeded { feedback: self, tenant, now })
     }
 }
@@ -177,7 +210,8 @@ impl Heeded<'_> {
     pub fn correct(&self, text: &str, channel: Channel, score: f32, decision: Decision) -> Corrected {
         let classifier = Classifier::builtin();
         let unit = classifier.embed(text);
-        let recalled = self.feedback.memory.recall(self.tenant, text, &Vector::quantise(&unit), self.now);
+        let recalled =
+            self.feedback.memory.as_ref().and_then(|m| m.recall(self.tenant, text, &Vector::quantise(&unit), self.now));
         match (recalled, &self.feedback.head) {
             (Some(Recalled { label: Label::Attack, cosine }), _) => {
                 Corrected { score: score.max(cosine), decision: Decision::Block, judged: true }

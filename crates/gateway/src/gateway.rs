@@ -16,6 +16,7 @@ use crate::control::{Generations, load_containments, load_feedback, load_keys, r
 use crate::core::Core;
 use crate::serve::{ThreadParts, acceptor, listen, run_thread};
 use crate::signal::{Outbox, drain};
+use crate::station::ApprovalDesk;
 
 /// Signals that still wait at shutdown have this long to be written.
 const LAST_WRITES: Duration = Duration::from_secs(5);
@@ -60,7 +61,8 @@ impl Gateway {
             listen(settings.listen, settings.threads).map_err(|e| StartError::Listen(e.to_string()))?;
         let (outbox, queue) = Outbox::new();
         let watch = Watch::new(settings.surge, &settings.abuse, outbox);
-        let core = Arc::new(Core::new(settings, (keys, containments, feedback), watch, clock));
+        let approvals = ApprovalDesk::new(store.clone(), control.clone());
+        let core = Arc::new(Core::new(settings, (keys, containments, feedback), watch, approvals, clock));
         let (stop, stopped) = watch::channel(false);
         let mut threads = Vec::with_capacity(sockets.len());
         for (n, listener) in sockets.into_iter().enumerate() {

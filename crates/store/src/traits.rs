@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::Result;
 use crate::model::{
-    Alert, AlertId, AlertState, ApiKey, Applied, Approval, ApprovalId, AuditEntry, Case, CaseId, CaseState,
+    Alert, AlertId, AlertState, ApiKey, Applied, Approval, ApprovalId, AuditEntry, Case, CaseId, CaseState, Claim,
     ComponentStatus, Containment, ContainmentId, DeadLetter, EventRecord, Evidence, Incident, Ingested, Intent, KeyId,
     NewAlert, NewEvent, NewEvidence, Person, Ruling, RulingId, Run, RunEvent, RunId, RunState, Session, TenantId,
     TimelineEntry, Triaged, Verdict, Vote,
@@ -212,7 +212,12 @@ pub trait Approvals {
     async fn request_approval(&self, approval: &Approval) -> Result<Applied<Approval>>;
     /// Adds a vote under [`Approval::vote`]'s rules, in one transaction with the audit entry.
     async fn vote(&self, id: &ApprovalId, vote: Vote, seen_digest: &str) -> Result<Approval>;
-    /// Marks pending approvals whose time is over; returns them.
+    /// Claims the tool calls of one answer, in one transaction: if each was approved, is not spent and has not lapsed, all are
+    /// spent, each with an audit entry; else nothing is spent, and those that are not asked yet are. A denied one stays denied
+    /// until it lapses. The same call twice in one answer is never granted: an approval is for one. At most `pending_max`
+    /// questions of one key wait. Every `ask` holds a [`Approval::call`] of one key and one tenant.
+    async fn claim_calls(&self, asks: &[Approval], pending_max: u32, now: UnixMs) -> Result<Claim>;
+    /// Marks pending approvals whose time is over, and approved tool calls that did not come in theirs; returns them.
     async fn expire_approvals(&self, now: UnixMs) -> Result<Vec<Approval>>;
     /// One approval.
     async fn approval(&self, id: &ApprovalId) -> Result<Approval>;
@@ -220,6 +225,8 @@ pub trait Approvals {
     async fn approval_by_key(&self, idempotency_key: &str) -> Result<Option<Approval>>;
     /// Pending ones of a tenant (`*`: all), oldest first.
     async fn pending_approvals(&self, tenant: &TenantId) -> Result<Vec<Approval>>;
+    /// The newest of a tenant (`*`: all) in any state, newest first.
+    async fn recent_approvals(&self, tenant: &TenantId, limit: u32) -> Result<Vec<Approval>>;
     /// All of a case, oldest first.
     async fn approvals_of_case(&self, case: &CaseId) -> Result<Vec<Approval>>;
 }

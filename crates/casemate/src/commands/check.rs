@@ -14,6 +14,7 @@ pub(super) fn run(global: &Global) -> Done {
     let wiring = Wiring::new(&config, global.config.as_deref());
     let mut problems: Vec<Failure> = Vec::new();
     problems.extend(wiring.gateway().err().into_iter().flatten());
+    problems.extend(wiring.refit().err().into_iter().flatten());
     problems.extend(wiring.respond().err().into_iter().flatten());
     problems.extend(wiring.console().err().into_iter().flatten());
     if global.format == Format::Json {

@@ -1,6 +1,7 @@
 //! One file for each command. Each turns arguments into calls of the crates that do the work, and their results into
 //! output and an exit code; nothing is decided here.
 
+mod approvals;
 mod audit;
 mod case;
 mod check;
@@ -17,7 +18,7 @@ mod post;
 mod rules;
 mod scan;
 mod token;
-mod train;
+pub(crate) mod train;
 mod up;
 
 use std::path::PathBuf;
@@ -50,6 +51,7 @@ pub(crate) fn run(cli: Cli) -> Done {
         Command::Token(command) => token::run(&global, &command),
         Command::Playbook(command) => playbook::run(&global, command),
         Command::Case(command) => case::run(&global, command),
+        Command::Approvals(command) => approvals::run(&global, command),
         Command::Audit(command) => audit::run(&global, command),
         Command::Init(args) => init::run(&global, &args),
         Command::Check => check::run(&global),

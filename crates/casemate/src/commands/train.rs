@@ -152,7 +152,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 }
 
 /// Files, and the `.jsonl` and `.jsonl.gz` files of folders, in the order of their names.
-pub(super) fn read(inputs: &[PathBuf]) -> Result<TrainingFiles, Failure> {
+pub(crate) fn read(inputs: &[PathBuf]) -> Result<TrainingFiles, Failure> {
     let unreadable = |path: &Path, e: String| Failure::usage("cannot read the data", e).at(path.display().to_string());
     let mut paths: Vec<PathBuf> = Vec::new();
     for input in inputs {

@@ -42,7 +42,7 @@ gateway:
         output: {pii: flag, secrets: redact, canary: block}
       # Off until written; docs/gateway-defences.md says what each does.
       # checks: [{path: ./checks/price-list.bin, action: block, channel: output}]
-      # tools: {allow: {mail: {arguments: {to: {kind: string, required: true}}}}}
+      # tools: {allow: {mail: {arguments: {to: {kind: string, required: true}}}}, approvals: {people: 1, role: approver}}
       # second_opinions: [{adviser: lakera, about: injection, channel: input, fail: block}]
       # conversation: {action: block}
 
@@ -77,6 +77,11 @@ respond:
 console:
   listen: 127.0.0.1:8082
   session_hours: 12
+
+# Each night a correction of the injection score is fitted to what people said of traffic. It waits as a candidate:
+# `casemate feedback promote` puts one in force. Rows are JSON lines {"text": …, "label": 0 or 1}.
+# feedback:
+#   refit: {at: '02:30', zone: UTC, minimum: 50, anchors: [./anchors.jsonl], data: [./frozen.jsonl]}
 
 log:
   level: info

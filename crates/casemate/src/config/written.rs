@@ -21,6 +21,8 @@ pub(crate) struct Config {
     pub(crate) respond: RespondConfig,
     /// People's door.
     pub(crate) console: ConsoleConfig,
+    /// What is learned from what people said of traffic.
+    pub(crate) feedback: FeedbackConfig,
     /// Logs on standard error.
     pub(crate) log: LogConfig,
 }
@@ -33,6 +35,7 @@ impl Default for Config {
             gateway: GatewayConfig::default(),
             respond: RespondConfig::default(),
             console: ConsoleConfig::default(),
+            feedback: FeedbackConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -43,6 +46,52 @@ impl Config {
     pub(crate) fn store_path(&self) -> PathBuf {
         self.store.path.clone().unwrap_or_else(|| self.data_dir.join("casemate.db"))
     }
+}
+
+/// What is learned from what people said of traffic.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct FeedbackConfig {
+    /// A refit each night; left out, there is none.
+    pub(crate) refit: Option<RefitConfig>,
+}
+
+/// A refit each night, by one of the gateways that share a store. It leaves a candidate and puts nothing in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RefitConfig {
+    /// Time of day. Default `02:30`.
+    #[serde(default = "refit_at")]
+    pub(crate) at: String,
+    /// `UTC`, or a distance from it as `+02:00`. Default `UTC`.
+    #[serde(default = "refit_zone")]
+    pub(crate) zone: String,
+    /// Fewest verdicts since the last candidate. Default 50.
+    #[serde(default = "refit_minimum")]
+    pub(crate) minimum: u32,
+    /// JSON lines with sure labels (files or folders) that hold the correction back: four for each verdict at least.
+    pub(crate) anchors: Vec<PathBuf>,
+    /// JSON lines with labels over which the candidate is compared with what is in force.
+    pub(crate) data: Vec<PathBuf>,
+    /// Days until a candidate that nobody promotes is forgotten, 1 to 366. Default 14.
+    #[serde(default = "refit_days")]
+    pub(crate) days: u16,
+}
+
+fn refit_at() -> String {
+    "02:30".into()
+}
+
+fn refit_zone() -> String {
+    "UTC".into()
+}
+
+const fn refit_minimum() -> u32 {
+    50
+}
+
+const fn refit_days() -> u16 {
+    14
 }
 
 /// The store.

@@ -1,5 +1,6 @@
 //! Whole-command tests: the program as a person or a pipeline runs it.
 
+mod approvals;
 mod commands;
 mod demonstration;
 mod feedback;

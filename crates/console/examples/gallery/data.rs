@@ -15,7 +15,7 @@ use casemate_store::clock::Clock;
 use casemate_store::model::{
     Alert, AlertState, ApiKey, Approval, ApprovalState, AuditEntry, Case, CaseState, ComponentStatus, Containment,
     DeadLetter, Effect, Incident, Ingested, KeyId, NewAlert, NewEvent, NewEvidence, Person, Role, Run, RunEvent,
-    Target, TenantId, TimelineEntry, Verdict,
+    StoppedCall, Target, TenantId, TimelineEntry, Verdict,
 };
 use serde_json::{Map, Value, json};
 
@@ -115,6 +115,8 @@ pub async fn fill(store: &dyn Store, clock: &Clock, entropy: &Entropy) -> Result
     cases.poisoned(now).await?;
     cases.hostile_model(now).await?;
     cases.hostile_text(now).await?;
+    let mail = json!({"to": "accounts@vendor.example", "subject": "Invoice 4471", "text": "Paid today, thank you."});
+    cases.tool_call("appr-call", "send_mail", mail, now).await?;
     cases.old(now).await?;
     for (minutes, actor, action, subject, data) in [
         (300, "admin", "key.create", "k7Qm2xPa", json!({"name": "checkout service", "tier": "standard"})),
@@ -509,8 +511,8 @@ impl Cases<'_> {
                 id: format!("appr-{}", self.number).as_str().into(),
                 idempotency_key: format!("{id}:{place}"),
                 tenant: case.tenant.clone(),
-                case: case.id.clone(),
-                run: run.id.clone(),
+                case: Some(case.id.clone()),
+                run: Some(run.id.clone()),
                 step: place,
                 question: format!("{step}?"),
                 command: json!(
@@ -524,6 +526,7 @@ impl Cases<'_> {
                 state: ApprovalState::Pending,
                 created_at: at,
                 expires_at: need.expires,
+                call: None,
             };
             self.store.request_approval(&approval).await?;
             let text = format!("asked: {}", approval.question);
@@ -699,8 +702,8 @@ impl Cases<'_> {
             id: "appr-hostile".into(),
             idempotency_key: "appr-hostile".into(),
             tenant: case.tenant.clone(),
-            case: case.id.clone(),
-            run: "run-2".into(),
+            case: Some(case.id.clone()),
+            run: Some("run-2".into()),
             step: HOSTILE.into(),
             question: HOSTILE.into(),
             command: json!({"action": HOSTILE}),
@@ -712,8 +715,39 @@ impl Cases<'_> {
             state: ApprovalState::Pending,
             created_at: now,
             expires_at: now.plus_ms(60 * MIN),
+            call: None,
         };
         self.store.request_approval(&approval).await?;
+        self.tool_call("appr-hostile-call", HOSTILE, json!({HOSTILE: HOSTILE}), now).await
+    }
+
+    /// A tool call that a gateway stopped.
+    async fn tool_call(&mut self, id: &str, tool: &str, arguments: Value, now: UnixMs) -> Result<(), Failure> {
+        let first = arguments.as_object().and_then(|a| a.keys().next()).cloned().unwrap_or_default();
+        let approval = Approval {
+            id: id.into(),
+            idempotency_key: id.into(),
+            tenant: "default".into(),
+            case: None,
+            run: None,
+            step: tool.into(),
+            question: format!("May gpt-5-mini call {tool}?"),
+            command: json!({
+                "tool": tool, "arguments": arguments, "arguments_sha256": "cd".repeat(32),
+                "from_untrusted_text": {first: ["messages[4].content", "messages[6].content[0].text"]},
+                "key": "k7Qm2xPa", "model": "gpt-5-mini", "request": "req_1b0f37a200000007",
+            }),
+            command_digest: casemate_store::canonical::sha256_hex(&[id.as_bytes()]),
+            needed: 2,
+            roles: vec![Role::Approver, Role::Engineer, Role::Admin],
+            requested_by: "key k7Qm2xPa".into(),
+            votes: vec![],
+            state: ApprovalState::Pending,
+            created_at: now.plus_ms(-2 * MIN),
+            expires_at: now.plus_ms(58 * MIN),
+            call: Some(StoppedCall { key: "k7Qm2xPa".into(), spent_at: None }),
+        };
+        self.store.claim_calls(&[approval], 64, now).await?;
         Ok(())
     }
 

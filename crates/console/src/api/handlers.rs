@@ -171,11 +171,17 @@ pub async fn run(State(app): State<App>, Path(id): Path<String>, ApiCaller(by): 
 #[serde(default)]
 pub struct OfCase {
     case: Option<String>,
+    all: String,
+    limit: String,
 }
 
 /// `listApprovals`
 pub async fn approvals(State(app): State<App>, Query(of): Query<OfCase>, ApiCaller(by): ApiCaller) -> Answer {
     let approvals = match of.case {
+        None if of.all == "1" => {
+            let limit = Paging { limit: of.limit, ..Paging::default() }.limit();
+            app.store.recent_approvals(&by.scope().0, limit).await?
+        }
         None => app.store.pending_approvals(&by.scope().0).await?,
         Some(id) => {
             load_case(app.store.as_ref(), &by.scope(), &id).await?;

@@ -89,7 +89,11 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     op!(get "/runs/{id}" "getRun" "One run: its steps by phase and its log"
         role Some(Role::Viewer), query &[], body None, 200 schema::run_full, handlers::run),
     op!(get "/approvals" "listApprovals" "Questions that wait for people, oldest first"
-        role Some(Role::Viewer), query &[("case", "all of this case instead, answered ones too")], body None,
+        role Some(Role::Viewer), query &[
+            ("case", "all of this case instead, answered ones too"),
+            ("all", "1: the newest in any state instead, newest first"),
+            LIMIT,
+        ], body None,
         200 schema::approvals, handlers::approvals),
     op!(get "/approvals/{id}" "getApproval" "One question"
         role Some(Role::Viewer), query &[], body None, 200 schema::approval, handlers::approval),

@@ -57,6 +57,7 @@ pub fn components() -> Value {
     let vote = object(json!({
         "by": text(), "role": one_of(&ROLES), "decision": one_of(&["approve", "deny"]), "reason": text(), "at": time(),
     }));
+    let call = object(json!({"key": text(), "spent_at": maybe("integer")}));
     let minute = object(json!({
         "at": time(), "requests": int(), "blocked": int(), "redacted": int(), "limited": int(),
     }));
@@ -95,11 +96,15 @@ pub fn components() -> Value {
             "summary": text(), "commands": {"type": "array", "items": command},
         })),
         "Approval": object(json!({
-            "id": text(), "tenant": text(), "case": text(), "run": text(), "step": text(), "question": text(),
+            "id": text(), "tenant": text(), "case": maybe("string"), "run": maybe("string"), "step": text(), "question": text(),
             "command": {}, "command_digest": text(), "needed": int(),
             "roles": {"type": "array", "items": one_of(&ROLES)}, "requested_by": text(),
             "votes": {"type": "array", "items": vote},
-            "state": one_of(&["pending", "approved", "denied", "expired"]), "created_at": time(), "expires_at": time(),
+            "state": one_of(&["pending", "approved", "denied", "expired", "spent"]), "created_at": time(), "expires_at": time(),
+            "call": {
+                "anyOf": [call, {"type": "null"}],
+                "description": "of a tool call that a gateway stopped; null for a step of a run",
+            },
         })),
         "Evidence": object(json!({
             "id": text(), "seq": int(), "tenant": text(), "case": text(), "name": text(), "sha256": text(),
@@ -262,7 +267,7 @@ pub fn decision() -> Value {
         json!({
             "decision": one_of(&["approve", "deny"]),
             "digest": {"type": "string", "description": "`command_digest` of the command that was seen"},
-            "reason": {"type": "string", "maxLength": TEXT_CHARS_MAX},
+            "reason": {"type": "string", "maxLength": TEXT_CHARS_MAX, "description": "needed for a tool call"},
         }),
     )
 }

@@ -13,4 +13,4 @@ pub use log::{audit_entries, events};
 #[cfg(test)]
 pub use run_view::Walk;
 pub use run_view::{Edge, RunView, StepView};
-pub use traffic::{Component, Minute, Traffic, components};
+pub use traffic::{Component, Minute, Traffic, components, nightly_refit};

@@ -83,14 +83,31 @@ pub struct Traffic {
 /// Minutes in the chart.
 const MINUTES: i64 = 60;
 
+/// What does its work now and then and says what came of it: it is not up or down.
+const CHORES: &str = "feedback";
+/// How far back the last nightly refit is shown: 30 days.
+const CHORE_SHOWN_MS: i64 = 30 * 86_400_000;
+
+/// What the last nightly refit came to, if there was one.
+///
+/// # Errors
+/// What the store says.
+pub async fn nightly_refit(store: &dyn Store, now: UnixMs) -> Result<Option<ComponentStatus>, Problem> {
+    let all = store.component_status(now.plus_ms(-CHORE_SHOWN_MS)).await?;
+    Ok(all.into_iter().find(|s| s.component == CHORES))
+}
+
 /// Everything that has reported within a day, by name.
 ///
 /// # Errors
 /// What the store says.
 pub async fn components(store: &dyn Store, now: UnixMs) -> Result<Vec<Component>, Problem> {
     let all = store.component_status(now.plus_ms(-COMPONENT_FORGOTTEN_MS)).await?;
-    let mut out: Vec<Component> =
-        all.into_iter().map(|status| Component { up: now.since_ms(status.at) < COMPONENT_SILENT_MS, status }).collect();
+    let mut out: Vec<Component> = all
+        .into_iter()
+        .filter(|s| s.component != CHORES)
+        .map(|status| Component { up: now.since_ms(status.at) < COMPONENT_SILENT_MS, status })
+        .collect();
     out.sort_by(|a, b| (&a.status.component, &a.status.instance).cmp(&(&b.status.component, &b.status.instance)));
     Ok(out)
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse};
-use casemate_finding::Secret;
+use casemate_finding::{Secret, UnixMs};
 use casemate_store::model::{ApiKey, Containment, ContainmentId, Effect, KeyId, Role, Target, TenantId};
 use serde::Deserialize;
 use serde_json::json;
@@ -11,7 +11,7 @@ use serde_json::json;
 use super::case::text_of;
 use super::{Done, Page, page, see};
 use crate::app::{App, KeyRequest, TierLimits};
-use crate::data::{Component, Traffic, components};
+use crate::data::{Component, Traffic, components, nightly_refit};
 use crate::frame::{Frame, Place};
 use crate::guard::{OwnForm, Visitor, checked_forms};
 use crate::limits::{CONTAINMENT_MINUTES_MAX, NAME_CHARS_MAX, TEXT_CHARS_MAX};
@@ -40,6 +40,8 @@ struct GatewayPage {
     ended: Vec<Containment>,
     gateways: Vec<Component>,
     traffic: Traffic,
+    /// What the last nightly refit came to: when, in words, and when the next one is due.
+    refit: Option<(UnixMs, String, Option<UnixMs>)>,
     minutes_max: u32,
 }
 
@@ -85,6 +87,10 @@ async fn read(
         [] => Traffic::tiers(&components),
         configured => configured.to_vec(),
     };
+    let refit = nightly_refit(store, now).await?.filter(|_| scope.is_all()).map(|said| {
+        let title = said.report["title"].as_str().unwrap_or_default().to_owned();
+        (said.at, title, said.report["next"].as_i64().map(UnixMs))
+    });
     let mut keys = store.list_keys(scope.one()).await?;
     keys.sort_by_key(|k| (!k.is_live(now), std::cmp::Reverse(k.created_at)));
     Ok(GatewayPage {
@@ -98,6 +104,7 @@ async fn read(
         ended,
         gateways: components.into_iter().filter(|c| c.status.component == "gateway").collect(),
         traffic,
+        refit,
         minutes_max: CONTAINMENT_MINUTES_MAX,
     })
 }

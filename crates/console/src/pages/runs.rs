@@ -70,7 +70,8 @@ pub async fn show(State(app): State<App>, Path(id): Path<String>, Visitor(standi
     let run = load_run(store, &standing.scope(), &id).await?;
     let view = RunView::of(&run, &store.run_events(&run.id).await?);
     let approvals = store.approvals_of_case(&run.case).await?;
-    let waiting = approvals.into_iter().filter(|a| a.run == run.id && a.state == ApprovalState::Pending);
+    let waiting =
+        approvals.into_iter().filter(|a| a.run.as_ref() == Some(&run.id) && a.state == ApprovalState::Pending);
     let asked = waiting.map(|a| Asked::of(a, &standing, app.now())).collect();
     let f = Frame::of(&app, &standing, Place::Runs, run.playbook_name.clone(), None).await?;
     page(&RunPage { f, graph: draw::step_graph(&view), view, run, asked })

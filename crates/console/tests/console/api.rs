@@ -109,6 +109,36 @@ async fn every_operation_answers_as_the_document_says() {
 }
 
 #[tokio::test]
+async fn a_tool_call_takes_a_reason_and_two_people() {
+    let door = Door::open().await;
+    let url = "/api/v1/approvals/appr-call";
+    let mut bob = token(&door, "bob").await;
+    let asked = bob.get(url).await.json();
+    assert_eq!(
+        (&asked["case"], &asked["run"], &asked["call"]["key"]),
+        (&Value::Null, &Value::Null, &json!("k7Qm2xPa"))
+    );
+    let digest = asked["command_digest"].clone();
+    let decide = format!("{url}/decide");
+    for reason in ["", "  "] {
+        let mute = bob.post_json(&decide, &json!({"decision": "approve", "digest": digest, "reason": reason})).await;
+        assert_eq!(mute.status, 409, "{}", mute.body);
+        assert!(mute.body.contains("takes a reason"), "{}", mute.body);
+    }
+    let yes = json!({"decision": "approve", "digest": digest, "reason": "the invoice is ours"});
+    assert_eq!(bob.post_json(&decide, &yes).await.json()["state"], "pending", "one of two");
+    assert_eq!(bob.post_json(&decide, &yes).await.status, 409, "one person, one answer");
+    let mut admin = token(&door, "admin").await;
+    assert_eq!(admin.post_json(&decide, &yes).await.json()["state"], "approved");
+    let recent = admin.get("/api/v1/approvals?all=1&limit=200").await.json();
+    let listed =
+        recent["approvals"].as_array().expect("a list").iter().find(|a| a["id"] == "appr-call").expect("listed");
+    assert_eq!(listed["votes"].as_array().map(Vec::len), Some(2));
+    let page = door.log_in("admin").await.get("/approvals").await.body;
+    assert!(page.contains("send_mail") && page.contains("the invoice is ours"), "{page}");
+}
+
+#[tokio::test]
 async fn a_token_approves_once_and_says_what_was_refused() {
     let door = Door::open().await;
     let mut bob = token(&door, "bob").await;

@@ -173,12 +173,13 @@ impl<'d> Browser<'d> {
     }
 }
 
-const PAGES: [(&str, &str); 13] = [
+const PAGES: [(&str, &str); 14] = [
     ("overview", "/"),
     ("cases", "/cases"),
     ("case", "/cases/case-1"),
     ("hostile", "/cases/case-6"),
     ("approvals", "/approvals"),
+    ("approval", "/approvals/appr-call"),
     ("runs", "/runs"),
     ("run", "/runs/run-3"),
     ("gateway", "/gateway"),

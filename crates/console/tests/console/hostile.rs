@@ -22,8 +22,17 @@ async fn hostile_text_stays_text_on_every_page() {
     let key = [("csrf", csrf.as_str()), ("name", name), ("tier", "free"), ("tenant", name)];
     assert_eq!(admin.post("/gateway/keys", &key).await.status, 200);
     let mut seen = 0;
-    for path in ["/", "/cases?state=all", "/cases/case-6", "/approvals", "/runs/run-2", "/gateway", "/audit", "/people"]
-    {
+    for path in [
+        "/",
+        "/cases?state=all",
+        "/cases/case-6",
+        "/approvals",
+        "/approvals/appr-hostile-call",
+        "/runs/run-2",
+        "/gateway",
+        "/audit",
+        "/people",
+    ] {
         let body = admin.get(path).await.body;
         for live in ["<script>", "<img src=x", "<svg/onload", "onerror=\"alert"] {
             assert!(!body.contains(live), "{path}: {live}");

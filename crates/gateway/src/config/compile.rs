@@ -25,6 +25,8 @@ use super::written::{
 /// Values of the secrets that the configuration names, by the paths of [`GatewayConfig::secret_sources`].
 pub type ResolvedSecrets = BTreeMap<String, Secret<String>>;
 
+/// Most texts whose judgement is remembered.
+const KNOWN_TEXTS_MAX: usize = 1 << 20;
 /// Shortest pepper that is taken.
 const PEPPER_BYTES_MIN: usize = 16;
 /// Most threads that make sense.
@@ -112,6 +114,10 @@ pub fn compile_in(
     );
     let canaries = c.canaries(&written.canaries);
     let surge = c.surge(written);
+    if written.known_texts_max > KNOWN_TEXTS_MAX {
+        let why = format!("is {}", written.known_texts_max);
+        c.problem("gateway.known_texts_max", why, format!("choose 0 to {KNOWN_TEXTS_MAX}"));
+    }
     let conversations = c.conversations(&written.conversations);
     let limits = &written.limits;
     match (listen, pepper) {
@@ -142,6 +148,7 @@ pub fn compile_in(
             pepper: Secret::new(pepper),
             release_key: secrets.get(RELEASE_KEY_PATH).map(|s| Secret::new(s.expose().as_bytes().to_vec())),
             canaries,
+            known_texts_max: written.known_texts_max,
             conversations,
             surge,
             abuse: written.abuse.clone(),

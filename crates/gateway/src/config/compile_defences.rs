@@ -13,6 +13,7 @@ use casemate_classify::model::builtin_embedding;
 use casemate_classify::session::{ArgumentKind, ConversationSettings, ToolPolicy};
 use casemate_classify::{CustomCheck, Thresholds};
 use casemate_finding::Secret;
+use casemate_store::model::Role;
 
 use super::compile::Compiler;
 use super::defences::{Adviser, AdviserBy, ConversationDefence, Defences, OwnCheck, SecondOpinion, ToolDefence};
@@ -31,6 +32,8 @@ const ONNX_BYTES_MAX: u64 = 2 << 30;
 const OWN_CHECKS_MAX: usize = 16;
 /// Most conversations at once: 5 GiB of them.
 const CONVERSATIONS_MAX: usize = 1 << 20;
+/// Longest time that a question about a tool call stands: a week.
+const APPROVAL_MS_MAX: i64 = 7 * 86_400_000;
 /// Longest name of a tool that the wire formats allow.
 const TOOL_NAME_BYTES_MAX: usize = 128;
 
@@ -307,10 +310,22 @@ impl Compiler<'_> {
                 }
             }
         }
+        let a = &written.approvals;
+        for (name, fits, remedy) in [
+            ("people", (1..=8).contains(&a.people), "choose 1 to 8"),
+            ("role", a.role >= Role::Analyst, "choose analyst, approver, engineer or admin"),
+            ("expires_ms", (1..=APPROVAL_MS_MAX).contains(&a.expires_ms), "choose 1 to 604800000: a week"),
+            ("pending_max", (1..=1_024).contains(&a.pending_max), "choose 1 to 1024"),
+        ] {
+            if !fits {
+                self.problem(format!("{path}.approvals.{name}"), "is out of range", remedy);
+            }
+        }
         ToolDefence {
             policy: Arc::new(ToolPolicy { tools: written.allow.clone() }),
             refused: written.refused.into(),
             approval: written.approval.into(),
+            approvals: written.approvals.clone(),
         }
     }
 }

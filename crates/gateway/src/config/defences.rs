@@ -12,7 +12,7 @@ use casemate_classify::session::{Approval, ConversationSettings, ToolPolicy};
 use casemate_classify::{CheckScore, CustomCheck};
 
 use super::settings::Action;
-use super::written_defences::{About, Direction};
+use super::written_defences::{About, ApprovalsConfig, Direction};
 
 /// Longest piece of a text that a check judges by itself; a longer sentence is judged in pieces, half a piece apart.
 const PIECE_BYTES_MAX: usize = 256;
@@ -116,9 +116,16 @@ pub struct ToolDefence {
     pub refused: Action,
     /// About calls that a person must approve: `Flag` or `Block`.
     pub approval: Action,
+    /// How people are asked where that is `Block`.
+    pub approvals: ApprovalsConfig,
 }
 
 impl ToolDefence {
+    /// True if a person may be asked about some call.
+    pub fn asks_people(&self) -> bool {
+        self.approval == Action::Block && self.asks_for_provenance()
+    }
+
     /// True if it matters for some tool where its arguments came from.
     pub fn asks_for_provenance(&self) -> bool {
         self.policy.tools.values().any(|rule| rule.approval != Approval::Never)

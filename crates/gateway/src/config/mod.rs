@@ -18,6 +18,6 @@ pub use written::{
     RELEASE_KEY_PATH, RatesConfig, SurgeConfig, TierConfig, TimeoutsConfig, TlsConfig, UpstreamConfig,
 };
 pub use written_defences::{
-    About, AdviserConfig, AdviserKind, ConversationConfig, ConversationsConfig, Direction, Firmness, OwnCheckConfig,
-    SecondOpinionConfig, ToolsConfig,
+    About, AdviserConfig, AdviserKind, ApprovalsConfig, ConversationConfig, ConversationsConfig, Direction, Firmness,
+    OwnCheckConfig, SecondOpinionConfig, ToolsConfig,
 };

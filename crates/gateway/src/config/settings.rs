@@ -33,7 +33,7 @@ pub enum Action {
 }
 
 /// Actions by check, for one direction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Checks {
     /// Personal data.
     pub pii: Action,
@@ -262,6 +262,8 @@ pub struct Settings {
     pub release_key: Option<Secret<Vec<u8>>>,
     /// Canary strings.
     pub canaries: Option<Arc<CanarySet>>,
+    /// Most texts whose judgement is remembered; 0 for none.
+    pub known_texts_max: usize,
     /// Bounds of the conversations that are followed.
     pub conversations: ConversationsConfig,
     /// Volume detector.

@@ -44,6 +44,9 @@ pub struct GatewayConfig {
     pub pepper: Option<SecretSource>,
     /// Canary strings that must never come back in an answer.
     pub canaries: Vec<SecretSource>,
+    /// Texts of requests whose judgement is remembered (without the text, under a keyed hash, tenant by tenant), so that system
+    /// prompts and earlier turns are judged once: 0 for none, at most 1,048,576. Some 300 bytes each. Default 8,192.
+    pub known_texts_max: usize,
     /// Conversations that are followed, of all tiers that ask for it.
     pub conversations: ConversationsConfig,
     /// Detectors of abuse.
@@ -68,6 +71,7 @@ impl Default for GatewayConfig {
             trusted_proxies: Vec::new(),
             pepper: None,
             canaries: Vec::new(),
+            known_texts_max: 8_192,
             conversations: ConversationsConfig::default(),
             abuse: AbuseConfig::default(),
         }

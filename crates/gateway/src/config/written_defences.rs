@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use casemate_classify::external::{DeskSettings, FailMode, ServiceKind};
 use casemate_classify::session::{ConversationSettings, ToolRule};
 use casemate_finding::SecretSource;
+use casemate_store::model::Role;
 use serde::{Deserialize, Serialize};
 
 use super::settings::Action;
@@ -66,8 +67,31 @@ pub struct ToolsConfig {
     /// What a call comes to that a person must approve. Default `block`.
     #[serde(default)]
     pub approval: Firmness,
+    /// How people are asked where `approval` is `block`.
+    #[serde(default)]
+    pub approvals: ApprovalsConfig,
     /// Tools that may be called, with the shape of their arguments; all others are refused.
     pub allow: BTreeMap<String, ToolRule>,
+}
+
+/// How people are asked about a tool call that takes approval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ApprovalsConfig {
+    /// How many different people must allow a call, 1 to 8. Default 1.
+    pub people: u32,
+    /// The least role that may answer: `analyst`, `approver`, `engineer`, `admin`. Default `approver`.
+    pub role: Role,
+    /// How long a question stands, and with it what was allowed or denied, in milliseconds, at most a week. Default one hour.
+    pub expires_ms: i64,
+    /// Questions of one key that may wait at once, 1 to 1,024. Default 64.
+    pub pending_max: u32,
+}
+
+impl Default for ApprovalsConfig {
+    fn default() -> Self {
+        Self { people: 1, role: Role::Approver, expires_ms: 3_600_000, pending_max: 64 }
+    }
 }
 
 /// What an adviser is: a service outside, or a model of one's own in this process.

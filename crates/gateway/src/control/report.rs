@@ -63,6 +63,8 @@ fn body(core: &Core, addr: SocketAddr, started: UnixMs, series: &Series) -> Valu
         "per_tenant": rates(&settings.per_tenant),
         "per_model": rates(&settings.per_model),
     });
+    let (known, judged) = core.engines.known_counts();
+    report["texts"] = json!({"known": known, "judged": judged});
     report["signals"] = json!({
         "waiting": core.watch.outbox().waiting(),
         "dropped": core.watch.outbox().dropped(),

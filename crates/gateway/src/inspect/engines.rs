@@ -7,41 +7,80 @@ use casemate_classify::{Assessment, CanarySet, CanaryStream, Channel as ClassCha
 use casemate_detect::{Engine, Kind, Kinds, Match, OperatingPoint, ScanOptions, StreamScanner};
 use casemate_wire::carrier::Channel;
 
+use super::known_texts::KnownTexts;
 use super::notice::{Check, Notice};
-use crate::config::{Action, Checks, OwnCheck};
+use crate::config::{Action, Checks, OwnCheck, Tier, ToolDefence};
 
-/// Detectors and classifiers, shared by all requests.
+/// Detectors and classifiers, shared by all requests. They are in memory once something asks for them: [`Engines::load`] does so
+/// at the start, for what the tiers demand.
 #[derive(Clone)]
 pub struct Engines {
-    engine: &'static Engine,
-    classifier: &'static Classifier,
     canaries: Option<Arc<CanarySet>>,
+    known: Arc<KnownTexts>,
 }
 
 impl Engines {
-    /// What ships inside the program, with these canaries.
+    /// What ships inside the program, with these canaries; remembers no text.
     pub fn builtin(canaries: Option<Arc<CanarySet>>) -> Self {
-        Self { engine: Engine::builtin(), classifier: Classifier::builtin(), canaries }
+        Self::remembering(canaries, 0)
+    }
+
+    /// The same, and remembers what was said of about so many texts.
+    pub fn remembering(canaries: Option<Arc<CanarySet>>, known_texts_max: usize) -> Self {
+        Self { canaries, known: Arc::new(KnownTexts::new(known_texts_max)) }
+    }
+
+    /// Loads what some tier demands, so that no request waits for it; what none does is not loaded.
+    pub fn load<'t>(&self, tiers: impl Iterator<Item = &'t Tier>) {
+        let (mut detects, mut classifies) = (false, false);
+        for tier in tiers {
+            let defences = &tier.defences;
+            for checks in [&tier.inspection.input, &tier.inspection.output] {
+                detects |= scan_options(checks).is_some();
+                classifies |= (checks.injection, checks.toxicity) != (Action::Off, Action::Off);
+            }
+            // What people are shown of a tool call holds no credential.
+            detects |= defences.tools.as_ref().is_some_and(ToolDefence::asks_people);
+            let own = !defences.input_checks.is_empty() || !defences.output_checks.is_empty();
+            classifies |= own || defences.conversation.is_some();
+        }
+        if detects {
+            Engine::builtin();
+        }
+        if classifies {
+            Classifier::builtin();
+        }
+        tracing::info!(detects, classifies, "engines loaded");
+    }
+
+    /// How many texts of requests were known, and how many had to be judged.
+    pub fn known_counts(&self) -> (u64, u64) {
+        self.known.counts()
+    }
+
+    /// Texts that were judged before.
+    pub(super) fn known(&self) -> &KnownTexts {
+        &self.known
     }
 
     /// Personal data and secrets that `checks` ask for. Blocking alone takes surer matches than redacting.
     pub(super) fn scan(&self, text: &str, options: &ScanOptions) -> Vec<Match> {
-        self.engine.scan(text, options)
+        Engine::builtin().scan(text, options)
     }
 
     /// The scanner of one running text.
     pub(super) fn stream(&self, options: ScanOptions) -> StreamScanner<'static> {
-        StreamScanner::new(self.engine, options)
+        StreamScanner::new(Engine::builtin(), options)
     }
 
     /// What the classifiers say of `text`.
     pub(super) fn assess(&self, text: &str, channel: ClassChannel) -> Assessment {
-        self.classifier.assess(text, channel)
+        Classifier::builtin().assess(text, channel)
     }
 
     /// Where a text stands among others by its meaning.
     pub(crate) fn vector(&self, text: &str) -> Vector {
-        Vector::quantise(&self.classifier.embed(text))
+        Vector::quantise(&Classifier::builtin().embed(text))
     }
 
     /// What a check of one's own says of `text`, of which the last `fresh` bytes are new, if there is anything to say.
@@ -51,7 +90,7 @@ impl Engines {
         (text, fresh): (&str, usize),
         path: &dyn Fn() -> String,
     ) -> Option<Notice> {
-        let seen = check.judge(text, fresh, self.classifier.embedding());
+        let seen = check.judge(text, fresh, Classifier::builtin().embedding());
         // What was not read whole is not clean.
         let decision = if seen.complete { seen.decision } else { seen.decision.max(Decision::Flag) };
         let action = decide(decision, check.action);

@@ -1,5 +1,7 @@
 //! One walk over every text of a request.
 
+use std::sync::Arc;
+
 use casemate_classify::{Assessment, Decision};
 use casemate_detect::ScanOptions;
 use casemate_wire::Edits;
@@ -8,6 +10,7 @@ use casemate_wire::json::Doc;
 
 use super::doubt::{DOUBTS_MAX, Doubt};
 use super::engines::{Engines, action_for, check_of, class_channel, decide, scan_options};
+use super::known_texts::{Judged, TextKey};
 use super::notice::{Check, Notice};
 use super::readings::{Found, has_canary, read_whole};
 use super::replacements::Replacements;
@@ -16,6 +19,8 @@ use crate::address::is_public_url;
 use crate::config::{About, Action, Checks, Defences, Direction};
 use crate::feedback::{Corrected, Heeded};
 
+/// Texts shorter than this are judged as fast as they are looked up.
+const REMEMBERED_BYTES_MIN: usize = 16;
 /// Texts shorter than this cannot carry an instruction.
 const ASSESSED_BYTES_MIN: usize = 8;
 /// Findings kept of one request.
@@ -53,6 +58,8 @@ struct Walk<'a> {
     defences: &'a Defences,
     engines: &'a Engines,
     heeded: Option<Heeded<'a>>,
+    /// Who asks: what was judged for one tenant is not known for another. None if nothing is remembered.
+    tenant: Option<&'a str>,
     options: Option<ScanOptions>,
     private_ok: bool,
     turns: Option<Turns>,
@@ -65,13 +72,23 @@ pub fn inspect_input(
     fields: Option<&[String]>,
     (checks, defences): (&Checks, &Defences),
     private_ok: bool,
-    engines: &Engines,
+    (engines, tenant): (&Engines, Option<&str>),
     heeded: Option<Heeded<'_>>,
 ) -> InputVerdict {
     let options = scan_options(checks);
     let turns = (fields.is_none() && defences.conversation.is_some()).then(|| Turns::new(doc));
-    let mut walk =
-        Walk { doc, checks, defences, engines, heeded, options, private_ok, turns, verdict: InputVerdict::default() };
+    let mut walk = Walk {
+        doc,
+        checks,
+        defences,
+        engines,
+        heeded,
+        tenant,
+        options,
+        private_ok,
+        turns,
+        verdict: InputVerdict::default(),
+    };
     match fields {
         Some(fields) => walk_fields(doc, fields, |c| walk.carrier(&c)),
         None => walk_request(doc, |c| walk.carrier(&c)),
@@ -95,16 +112,28 @@ impl Walk<'_> {
         }
         // The classifiers read what the model will read, and a credential never: it looks like encoded text to them,
         // and whatever is to be done about it is done by the check that knows it.
-        let told = self.scan(carrier, &text);
+        let key = self.key(carrier, &text);
+        let before = key.and_then(|key| self.engines.known().get(key));
+        let judged = match &before {
+            Some(judged) => judged.clone(),
+            None => Arc::new(self.judge(carrier, &text)),
+        };
+        if let (Some(key), None) = (key, before) {
+            self.engines.known().put(key, &judged);
+        }
+        let told = self.found(carrier, &text, judged.found.as_deref().unwrap_or_default());
         let told = told.as_deref().unwrap_or(&text);
-        let seen = self.assess(carrier, told);
+        let seen = judged.assessment.as_ref();
+        if let Some(seen) = seen {
+            self.assessed(carrier, told, seen);
+        }
         let speaker = match carrier.channel {
             Channel::User => Some(Speaker::User),
             Channel::Assistant => Some(Speaker::Assistant),
             _ => None,
         };
         if let (Some(turns), Some(speaker), Form::Text) = (&mut self.turns, speaker, carrier.form) {
-            turns.take(carrier.value, speaker, told, seen);
+            turns.take(carrier.value, speaker, told, seen.cloned());
         }
         self.own_checks(carrier, told);
         if self.checks.canary != Action::Off && has_canary(self.engines, &text) {
@@ -112,22 +141,55 @@ impl Walk<'_> {
         }
     }
 
-    /// Looks for personal data and credentials; the text without what is replaced or a credential, if there is any.
-    fn scan(&mut self, carrier: &Carrier<'_>, text: &str) -> Option<String> {
-        let found = read_whole(self.engines, self.options.as_ref()?, text);
+    /// Under what a judgement of the text is remembered, where it is worth it.
+    fn key(&self, carrier: &Carrier<'_>, text: &str) -> Option<TextKey> {
+        let looked_at = self.engines.known().is_on() && (self.options.is_some() || self.classifies());
+        let tenant = self.tenant.filter(|_| looked_at && text.len() >= REMEMBERED_BYTES_MIN)?;
+        Some(self.engines.known().key(tenant, carrier.channel, (self.checks, self.turns.is_some()), text))
+    }
+
+    /// True if somebody wants to know what the classifiers say.
+    fn classifies(&self) -> bool {
+        let Checks { injection, toxicity, .. } = *self.checks;
+        (injection, toxicity) != (Action::Off, Action::Off) || self.turns.is_some()
+    }
+
+    /// Looks for personal data and credentials, and asks the classifiers about the text without them: all that rests on the
+    /// text, its channel and the checks alone.
+    fn judge(&self, carrier: &Carrier<'_>, text: &str) -> Judged {
+        let found = self.options.as_ref().map(|options| read_whole(self.engines, options, text));
+        let told = self.replacements(found.as_deref().unwrap_or_default()).1;
+        let told = (!told.is_empty()).then(|| told.apply(text, &(0..text.len())));
+        let told = told.as_deref().unwrap_or(text);
+        let assessed = self.classifies() && told.len() >= ASSESSED_BYTES_MIN;
+        let assessment = assessed.then(|| self.engines.assess(told, class_channel(carrier.channel)));
+        Judged { found, assessment }
+    }
+
+    /// What is replaced on the way upstream, and what is before anybody else reads it.
+    fn replacements(&self, found: &[Found]) -> (Replacements, Replacements) {
         let (mut sent, mut told) = (Replacements::default(), Replacements::default());
-        for Found { range, matched, fresh } in &found {
+        for Found { range, matched, .. } in found {
+            let redacts = action_for(matched, self.checks) == Action::Redact;
+            if redacts {
+                sent.add(range.clone(), matched);
+            }
+            if redacts || check_of(matched) == Check::Secrets {
+                told.add(range.clone(), matched);
+            }
+        }
+        (sent, told)
+    }
+
+    /// Takes what was found; the text without what is replaced or a credential, if there is any.
+    fn found(&mut self, carrier: &Carrier<'_>, text: &str, found: &[Found]) -> Option<String> {
+        for Found { matched, fresh, .. } in found {
             let (check, action) = (check_of(matched), action_for(matched, self.checks));
             if *fresh || action == Action::Block {
                 self.note(carrier, check, action, matched.label(), matched.score);
             }
-            if action == Action::Redact {
-                sent.add(range.clone(), matched);
-            }
-            if action == Action::Redact || check == Check::Secrets {
-                told.add(range.clone(), matched);
-            }
         }
+        let (sent, told) = self.replacements(found);
         let all = 0..text.len();
         if !sent.is_empty() {
             self.verdict.edits.set_text(carrier.value, &sent.apply(text, &all));
@@ -147,15 +209,10 @@ impl Walk<'_> {
         }
     }
 
-    /// What the classifiers say; none if nobody wants to know.
-    fn assess(&mut self, carrier: &Carrier<'_>, text: &str) -> Option<Assessment> {
+    /// Takes what the classifiers say, with what people said of texts like this one.
+    fn assessed(&mut self, carrier: &Carrier<'_>, text: &str, seen: &Assessment) {
         let Checks { injection, toxicity, .. } = *self.checks;
-        let off = (injection, toxicity) == (Action::Off, Action::Off) && self.turns.is_none();
-        if off || text.len() < ASSESSED_BYTES_MIN {
-            return None;
-        }
         let channel = class_channel(carrier.channel);
-        let seen = self.engines.assess(text, channel);
         // Whoever writes the system prompt speaks with its authority: strong words there are noted, not refused.
         let injection = if carrier.channel == Channel::System { injection.min(Action::Flag) } else { injection };
         let asked = self.heeded.filter(|_| injection != Action::Off);
@@ -185,6 +242,5 @@ impl Walk<'_> {
                 self.note(carrier, check, action, label(), score);
             }
         }
-        Some(seen)
     }
 }

@@ -7,6 +7,7 @@ use casemate_wire::usage::Usage;
 use super::doubt::Doubt;
 use super::engines::Engines;
 use super::notice::{Check, Notice};
+use super::stopped_call::StoppedToolCall;
 use super::stream::StreamInspector;
 use crate::config::Checks;
 
@@ -17,8 +18,10 @@ pub struct Inspected {
     pub body: Option<Vec<u8>>,
     /// What was seen.
     pub notices: Vec<Notice>,
-    /// The check that refuses the answer.
+    /// The check that refuses the answer. Where it is [`Check::ToolApproval`] and calls are stopped, nothing else refuses it.
     pub blocked_by: Option<Check>,
+    /// Tool calls that wait for a person.
+    pub stopped: Vec<StoppedToolCall>,
     /// Tokens as the upstream reports them.
     pub usage: Option<Usage>,
     /// Bytes of text in it, to estimate tokens by where the upstream reports none.

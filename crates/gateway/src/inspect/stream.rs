@@ -23,7 +23,8 @@ use super::output::Inspected;
 use super::provenance::Provenance;
 use super::readings::{Found, Hold, Readings, has_canary, read_whole};
 use super::replacements::Replacements;
-use super::tool_calls::{CallId, CallStep, ToolCalls};
+use super::stopped_call::{StoppedToolCall, preview};
+use super::tool_calls::{CallId, CallStep, Stopped, ToolCalls};
 use crate::config::{About, Action, Checks, Defences, Direction};
 
 /// Text that is assessed at a time, and how much comes anew before the next assessment.
@@ -128,6 +129,8 @@ pub struct StreamInspector {
     /// Own checks that have flagged the answer: once is enough.
     flagged: Vec<bool>,
     tools: Option<ToolCalls>,
+    /// Calls that wait for a person, not yet taken.
+    stopped: Vec<StoppedToolCall>,
     texts: HashMap<StreamKey, Running>,
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
@@ -162,6 +165,7 @@ impl StreamInspector {
             holds: false,
             flagged: Vec::new(),
             tools: None,
+            stopped: Vec::new(),
             texts: HashMap::new(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -218,6 +222,21 @@ impl StreamInspector {
         std::mem::take(&mut self.doubts)
     }
 
+    /// Tool calls that wait for a person. No event that carries a piece of one goes out until [`Self::allow_stopped`].
+    pub fn take_stopped(&mut self) -> Vec<StoppedToolCall> {
+        std::mem::take(&mut self.stopped)
+    }
+
+    /// People allowed every call that was taken: what waited for that goes out.
+    pub fn allow_stopped(&mut self) -> StreamStep {
+        if let Some(tools) = &mut self.tools {
+            tools.allow_stopped();
+        }
+        let mut step = StreamStep::default();
+        self.release(&mut step.out);
+        step
+    }
+
     /// Takes the next event.
     pub fn push(&mut self, event: SseEvent) -> StreamStep {
         let Some(data) = event.data().map(std::borrow::Cow::into_owned) else {
@@ -261,9 +280,13 @@ impl StreamInspector {
             Err(_) => return Err(JsonProblem::TooManyValues { values_max: TEXTS_MAX as u32 }),
         };
         self.settle_all();
+        if !self.stopped.is_empty() {
+            self.blocked_by.get_or_insert(Check::ToolApproval);
+        }
         Ok(Inspected {
             body: self.rewritten(body, &pieces),
             blocked_by: self.blocked_by,
+            stopped: self.stopped,
             usage: self.usage,
             text_bytes: self.text_bytes,
             notices: self.notices,
@@ -309,9 +332,10 @@ impl StreamInspector {
         }
         let dropped = self.strip_usage && is_usage_chunk(root);
         let last = is_last_event(self.dialect, data, Some(root));
-        let CallStep { pieces: calls, notices, too_many: too_many_calls } =
+        let CallStep { pieces: calls, notices, stopped, too_many: too_many_calls } =
             self.tools.as_mut().map_or_else(CallStep::default, |tools| tools.read(root, self.dialect));
         self.take_notes(notices);
+        self.stop(stopped);
         let mut pieces = Vec::new();
         let mut too_many = too_many_calls;
         walk_answer(&doc, |piece| {
@@ -533,8 +557,16 @@ impl StreamInspector {
             self.assess_window(key);
             self.judge_own_window(key);
         }
-        let notices = self.tools.as_mut().map(ToolCalls::finish).unwrap_or_default();
-        self.take_notes(notices);
+        let calls = self.tools.as_mut().map(ToolCalls::finish).unwrap_or_default();
+        self.take_notes(calls.notices);
+        self.stop(calls.stopped);
+    }
+
+    fn stop(&mut self, stopped: Vec<Stopped>) {
+        for Stopped { tool, digest, arguments, tainted } in stopped {
+            let (arguments, left_out) = preview(&self.engines, &self.checks, &arguments);
+            self.stopped.push(StoppedToolCall { tool, digest, arguments, left_out, tainted });
+        }
     }
 
     fn release(&mut self, out: &mut Vec<Bytes>) {

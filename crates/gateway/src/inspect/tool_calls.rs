@@ -3,6 +3,7 @@
 //! What two clients could put together in two ways (a name in pieces, one argument twice) is refused: the call that was
 //! judged must be the call that is made.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use casemate_classify::session::{Taint, ToolDecision, ToolRefusal};
@@ -11,6 +12,7 @@ use casemate_wire::json::{Doc, JsonLimits, Kind, Value};
 
 use super::notice::{Check, Notice};
 use super::provenance::Provenance;
+use super::stopped_call::digest_of;
 use crate::config::{Action, ToolDefence};
 
 /// Most calls of one answer.
@@ -28,8 +30,33 @@ pub(super) struct CallStep {
     pub pieces: Vec<CallId>,
     /// What came of calls that are whole now.
     pub notices: Vec<Notice>,
+    /// Calls that are whole now and wait for a person.
+    pub stopped: Vec<Stopped>,
     /// More calls than one answer may have.
     pub too_many: bool,
+}
+
+/// A call that waits for a person.
+#[derive(Debug)]
+pub(super) struct Stopped {
+    pub tool: String,
+    /// See [`digest_of`].
+    pub digest: String,
+    pub arguments: serde_json::Value,
+    /// Arguments whose values stand in untrusted text, with where.
+    pub tainted: Vec<(String, Vec<String>)>,
+}
+
+/// How far a call has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    /// More of it may come.
+    #[default]
+    Open,
+    /// It is whole, and waits for a person: nothing of it goes out.
+    Waits,
+    /// It is whole, and whatever the policy says of it was told.
+    Judged,
 }
 
 #[derive(Debug, Default)]
@@ -46,7 +73,7 @@ struct Call {
     arguments_twice: bool,
     /// Free text, not JSON: a custom tool's input.
     is_text: bool,
-    judged: bool,
+    stage: Stage,
 }
 
 /// Where in an answer a call stands: its choice, and its number there.
@@ -72,7 +99,12 @@ impl ToolCalls {
 
     /// True if it was judged.
     pub fn is_judged(&self, id: CallId) -> bool {
-        self.calls.get(id).is_some_and(|call| call.judged)
+        self.calls.get(id).is_some_and(|call| call.stage == Stage::Judged)
+    }
+
+    /// A person allowed those that wait.
+    pub fn allow_stopped(&mut self) {
+        self.calls.iter_mut().filter(|call| call.stage == Stage::Waits).for_each(|call| call.stage = Stage::Judged);
     }
 
     /// Takes a whole answer or an event of one.
@@ -86,9 +118,12 @@ impl ToolCalls {
     }
 
     /// Nothing more comes: every call is whole.
-    pub fn finish(&mut self) -> Vec<Notice> {
-        let open: Vec<CallId> = (0..self.calls.len()).filter(|id| !self.calls[*id].judged).collect();
-        open.into_iter().filter_map(|id| self.judge(id)).collect()
+    pub fn finish(&mut self) -> CallStep {
+        let mut step = CallStep::default();
+        for id in 0..self.calls.len() {
+            self.judge(id, &mut step);
+        }
+        step
     }
 
     fn openai(&mut self, root: Value<'_>, step: &mut CallStep) {
@@ -168,8 +203,8 @@ impl ToolCalls {
                 self.calls.len() - 1
             }
             None => {
-                if let Some(before) = self.at.get(&place).copied().filter(|id| !self.calls[*id].judged) {
-                    step.notices.extend(self.judge(before));
+                if let Some(before) = self.at.get(&place).copied() {
+                    self.judge(before, step);
                 }
                 self.calls.push(Call::default());
                 self.calls.len() - 1
@@ -181,7 +216,7 @@ impl ToolCalls {
         }
         let call = &mut self.calls[at];
         // A piece after the end: what was judged was not all of it.
-        call.judged = false;
+        call.stage = Stage::Open;
         if !id.is_empty() {
             id.clone_into(&mut call.id);
         }
@@ -191,39 +226,52 @@ impl ToolCalls {
     fn end(&mut self, ends: impl Fn(&Place) -> bool, step: &mut CallStep) {
         let ended: Vec<CallId> = self.at.iter().filter(|(place, _)| ends(place)).map(|(_, id)| *id).collect();
         for id in ended {
-            if !self.calls[id].judged {
-                step.notices.extend(self.judge(id));
-            }
+            self.judge(id, step);
         }
     }
 
-    /// Judges a call: the notice, if there is anything to say.
-    fn judge(&mut self, id: CallId) -> Option<Notice> {
-        let call = self.calls.get_mut(id)?;
-        call.judged = true;
-        let call = &*call;
+    /// Judges a call that is whole now, if it was not.
+    fn judge(&mut self, id: CallId, step: &mut CallStep) {
+        let Some(call) = self.calls.get_mut(id).filter(|call| call.stage == Stage::Open) else { return };
+        call.stage = Stage::Judged;
         let nothing = Taint::default();
         let taint = match &mut self.provenance {
             Some(provenance) => provenance.taint(),
             None => Some(&nothing),
         };
-        let decision = match (call.value(&self.limits), taint) {
-            (Some(value), Some(taint)) => self.defence.policy.judge(&call.name, &value, taint),
+        let value = call.value(&self.limits);
+        let decision = match (&value, taint) {
+            (Some(value), Some(taint)) => self.defence.policy.judge(&call.name, value, taint),
             _ => ToolDecision::Refuse(ToolRefusal::NotAnObject),
         };
         let name = told(&call.name);
         let (check, action, label) = match decision {
-            ToolDecision::Allow => return None,
+            ToolDecision::Allow => return,
             ToolDecision::Refuse(why) => (Check::ToolCall, self.defence.refused, format!("{name}: {}", reason(&why))),
-            ToolDecision::Approve(tainted) if tainted.is_empty() => {
-                (Check::ToolApproval, self.defence.approval, format!("{name}: takes approval"))
-            }
             ToolDecision::Approve(tainted) => {
-                let arguments = tainted.join(", ");
-                (Check::ToolApproval, self.defence.approval, format!("{name}: {arguments} from untrusted text"))
+                let digest = digest_of(&call.name, &call.source(), &self.limits);
+                if let (Action::Block, Some(digest), Some(arguments)) = (self.defence.approval, digest, value) {
+                    call.stage = Stage::Waits;
+                    let places = |argument: String| {
+                        let value = &arguments[&argument];
+                        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                        let places = self.provenance.as_mut().map(|p| p.places(&text)).unwrap_or_default();
+                        (argument, places)
+                    };
+                    let tainted = tainted.into_iter().map(places).collect();
+                    step.stopped.push(Stopped { tool: name.to_owned(), digest, arguments, tainted });
+                    return;
+                }
+                let why = match tainted.is_empty() {
+                    true => "takes approval".to_owned(),
+                    false => format!("{} from untrusted text", tainted.join(", ")),
+                };
+                (Check::ToolApproval, self.defence.approval, format!("{name}: {why}"))
             }
         };
-        (action != Action::Off).then(|| Notice { check, action, label, path: String::new(), score: 1.0 })
+        if action != Action::Off {
+            step.notices.push(Notice { check, action, label, path: String::new(), score: 1.0 });
+        }
     }
 }
 
@@ -254,12 +302,17 @@ impl Call {
         if self.name_in_pieces || self.arguments_twice {
             return None;
         }
-        if self.is_text {
-            return Some(serde_json::json!({"input": self.arguments}));
-        }
-        let text = if self.arguments.trim().is_empty() { "{}" } else { &self.arguments };
+        let text = self.source();
         Doc::parse(text.as_bytes(), limits).ok()?;
-        serde_json::from_str(text).ok()
+        serde_json::from_str(&text).ok()
+    }
+
+    /// The arguments as one JSON text.
+    fn source(&self) -> Cow<'_, str> {
+        if self.is_text {
+            return serde_json::json!({"input": self.arguments}).to_string().into();
+        }
+        if self.arguments.trim().is_empty() { "{}".into() } else { self.arguments.as_str().into() }
     }
 }
 

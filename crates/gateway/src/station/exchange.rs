@@ -9,6 +9,7 @@ use casemate_wire::usage::Usage;
 use http::HeaderMap;
 use tokio::time::Instant;
 
+use super::approvals::Claimed;
 use super::opinions::Settled;
 use crate::abuse::Raised;
 use crate::address::client_address;
@@ -187,6 +188,15 @@ impl Exchange {
             tracing::warn!(request = self.id, adviser, why, "not checked: no second opinion");
             self.core.watch.not_checked(&who, adviser, why, self.now());
         }
+    }
+
+    /// Tells what came of tool calls that take approval.
+    pub fn claimed(&mut self, claimed: &Claimed) {
+        self.notices(&claimed.notices, true);
+        let (Some(key), Some(why)) = (&self.key, &claimed.failed) else { return };
+        let who = Raised { address: self.address, key, model: &self.model, request_id: &self.id, output: true };
+        tracing::error!(request = self.id, why, "approvals cannot be read: a tool call was stopped");
+        self.core.watch.not_checked(&who, "approvals", why, self.now());
     }
 
     /// The conversation goes on with an answer that begins so, or with a refusal of ours.

@@ -8,21 +8,25 @@ use casemate_wire::json::JsonLimits;
 use casemate_wire::{ErrorKind, WireError};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::answer::Outgoing;
+use super::approvals::Caller;
 use super::exchange::{End, Exchange};
 use super::opinions;
 use super::prepare::{Prepared, Target};
 use super::refusal::{Refusal, Why};
 use super::stream::EventStream;
-use crate::config::{Direction, Timeouts, Upstream, UpstreamAuth};
+use crate::config::{Direction, Timeouts, ToolDefence, Upstream, UpstreamAuth};
 use crate::forward::{CallError, Pools, request_headers, response_headers};
-use crate::inspect::{Provenance, StreamInspector};
+use crate::inspect::{Check, Provenance, StreamInspector};
 use crate::limit::limit_headers;
+
+/// Names the question about a tool call that was stopped.
+const APPROVAL: HeaderName = HeaderName::from_static("x-casemate-approval");
 
 /// By when the pieces of an answer have to be there.
 #[derive(Clone, Copy, Debug)]
@@ -197,7 +201,8 @@ async fn answer(
         crate::metrics::add(&exchange.core.metrics.counters.streams, 1);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         let inspector = reads(&exchange, prepared).then(|| inspector(&exchange, prepared));
-        let asks = prepared.tier.defences.asks(Direction::Output);
+        let defences = &prepared.tier.defences;
+        let asks = defences.asks(Direction::Output) || defences.tools.as_ref().is_some_and(ToolDefence::asks_people);
         let asker = asks.then(|| (pools.clone(), prepared.tier.clone()));
         Outgoing::Events(Box::new(EventStream::new(body, inspector, exchange, by, asker)))
     } else {
@@ -310,17 +315,34 @@ async fn whole(
     exchange.answer_text_bytes = inspected.text_bytes;
     exchange.notices(&inspected.notices, true);
     let mut blocked_by = inspected.blocked_by;
-    if blocked_by.is_none() && !inspected.doubts.is_empty() {
+    let may_pass = matches!(blocked_by, None | Some(Check::ToolApproval));
+    if may_pass && !inspected.doubts.is_empty() {
         let (core, defences) = (exchange.core.clone(), &prepared.tier.defences);
         let settled = opinions::settle(&core, pools, defences, Direction::Output, inspected.doubts).await;
         exchange.settled(&settled, true);
-        blocked_by = settled.blocked_by;
+        blocked_by = settled.blocked_by.or(blocked_by);
+    }
+    let mut refusal = None;
+    if let (Some(Check::ToolApproval), Some(tools)) = (blocked_by, &prepared.tier.defences.tools)
+        && !inspected.stopped.is_empty()
+    {
+        let core = exchange.core.clone();
+        let caller = Caller::of(exchange);
+        let claimed = core.approvals.claim(caller, &tools.approvals, inspected.stopped, exchange.now()).await;
+        exchange.claimed(&claimed);
+        match claimed.refused {
+            Some(refused) => refusal = Some(refused),
+            None => blocked_by = None,
+        }
     }
     exchange.converse(blocked_by.is_some(), inspected.openings.iter().map(String::as_str));
     if let Some(check) = blocked_by {
         exchange.end = End::Cut;
-        let error = WireError::new(ErrorKind::ContentPolicy, "the answer was blocked by a policy").coded(check.code());
-        return Err(Refusal::new(error, Why::Cut));
+        let text = refusal.as_ref().map_or("the answer was blocked by a policy", |r| r.message.as_str());
+        let error = WireError::new(ErrorKind::ContentPolicy, text).coded(check.code());
+        let refused = Refusal::new(error, Why::Cut);
+        let id = refusal.and_then(|r| HeaderValue::from_str(r.id?.as_str()).ok());
+        return Err(id.into_iter().fold(refused, |r, id| r.with_header(APPROVAL, id)));
     }
     Ok(inspected.body.map_or_else(|| Outgoing::whole(bytes), Outgoing::whole))
 }

@@ -2,6 +2,7 @@
 
 mod admit;
 mod answer;
+mod approvals;
 mod authenticate;
 mod body;
 mod exchange;
@@ -22,6 +23,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 pub(crate) use self::answer::{Answering, Outgoing, Turn};
+pub(crate) use self::approvals::ApprovalDesk;
 use self::exchange::Exchange;
 use self::refusal::Refusal;
 use crate::containment::Subject;

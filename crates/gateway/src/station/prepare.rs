@@ -112,7 +112,7 @@ fn to_endpoint(
         Some(&endpoint.text_fields),
         (&tier.inspection.input, &tier.defences),
         false,
-        &core.engines,
+        (&core.engines, tenant_of(exchange)),
         heeded,
     );
     let (edits, doubts) = decide(exchange, verdict)?;
@@ -151,15 +151,16 @@ fn to_model(exchange: &mut Exchange, doc: &Doc<'_>, body: &Bytes, tier: Arc<Tier
     let first = &core.settings.upstreams[*first];
     let feedback = core.feedback.load();
     let heeded = heeded(&feedback, exchange);
+    let engines = (&core.engines, tenant_of(exchange));
     let mut verdict =
-        inspect_input(doc, None, (&tier.inspection.input, &tier.defences), first.private_ok, &core.engines, heeded);
+        inspect_input(doc, None, (&tier.inspection.input, &tier.defences), first.private_ok, engines, heeded);
     converse(exchange, doc, &tier, &mut verdict);
     let (mut edits, doubts) = decide(exchange, verdict)?;
     // A large request is read here, off the reactor, and not when its answer calls a tool.
     let reads = body.len() > OFF_REACTOR_BYTES
         && tier.defences.tools.as_ref().is_some_and(ToolDefence::asks_for_provenance)
         && ["tools", "functions"].iter().any(|name| doc.root().get(name).is_some());
-    let provenance = reads.then(|| Provenance::read(doc));
+    let provenance = reads.then(|| Provenance::read(doc, body.clone(), core.settings.json));
     let strip_usage = first.ask_usage && ask_for_usage(doc, &head, &mut edits);
     Ok(Prepared {
         body: changed(body, edits),
@@ -186,6 +187,10 @@ fn ask_for_usage(doc: &Doc<'_>, head: &RequestHead<'_>, edits: &mut Edits) -> bo
         (None, None) => edits.insert(doc.root().span().start + 1, r#""stream_options":{"include_usage":true},"#),
     }
     true
+}
+
+fn tenant_of(exchange: &Exchange) -> Option<&str> {
+    exchange.key.as_ref().map(|k| k.key.tenant.as_str())
 }
 
 /// What people said of this tenant's traffic.

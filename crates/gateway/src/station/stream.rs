@@ -13,16 +13,17 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
+use super::approvals::{Caller, Claimed};
 use super::exchange::{End, Exchange};
 use super::forward::Deadlines;
 use super::opinions::{Settled, settle};
 use crate::config::{Direction, Tier};
 use crate::forward::Pools;
-use crate::inspect::{Check, Cut, Doubt, StreamInspector, StreamStep};
+use crate::inspect::{Check, Cut, Doubt, StoppedToolCall, StreamInspector, StreamStep};
 
-/// Second opinions that are asked for, and what waits for them.
+/// Others who are asked, and what waits for them: second opinions, and people about tool calls.
 struct Asking {
-    settling: Pin<Box<dyn Future<Output = Settled> + Send>>,
+    asked: Pin<Box<dyn Future<Output = (Settled, Option<Claimed>)> + Send>>,
     held: StreamStep,
 }
 
@@ -93,8 +94,8 @@ impl EventStream {
             }
             if let Some(asking) = &mut self.asking {
                 // The upstream waits as well: what it sends next may not be wanted any more.
-                let settled = std::task::ready!(asking.settling.as_mut().poll(cx));
-                self.advised(&settled);
+                let answered = std::task::ready!(asking.asked.as_mut().poll(cx));
+                self.answered(&answered);
                 continue;
             }
             if self.ending != Ending::Not {
@@ -181,32 +182,57 @@ impl EventStream {
     }
 
     fn step(&mut self, step: StreamStep) {
-        let mut doubts = Vec::new();
+        let (mut doubts, mut stopped) = (Vec::new(), Vec::new());
         if let Some(inspector) = &mut self.inspector {
             let notices = inspector.take_notices();
             self.exchange.notices(&notices, true);
             doubts = inspector.take_doubts();
+            stopped = inspector.take_stopped();
         }
         match (step.cut.is_none(), self.asker.clone()) {
-            (true, Some(asker)) if !doubts.is_empty() => self.ask(asker, doubts, step),
+            (true, Some(asker)) if !doubts.is_empty() || !stopped.is_empty() => self.ask(asker, doubts, stopped, step),
             _ => self.send(step),
         }
     }
 
     /// Somebody is asked about what came; until then it waits.
-    fn ask(&mut self, (pools, tier): (Arc<Pools>, Arc<Tier>), doubts: Vec<Doubt>, held: StreamStep) {
-        let core = self.exchange.core.clone();
-        let settling = async move { settle(&core, &pools, &tier.defences, Direction::Output, doubts).await };
-        self.asking = Some(Asking { settling: Box::pin(settling), held });
+    fn ask(
+        &mut self,
+        (pools, tier): (Arc<Pools>, Arc<Tier>),
+        doubts: Vec<Doubt>,
+        stopped: Vec<StoppedToolCall>,
+        held: StreamStep,
+    ) {
+        let (core, caller, now) = (self.exchange.core.clone(), Caller::of(&self.exchange), self.exchange.now());
+        let asked = async move {
+            let settled = settle(&core, &pools, &tier.defences, Direction::Output, doubts).await;
+            // What is refused anyway is not put to people, and spends nothing.
+            let tools = tier.defences.tools.as_ref().filter(|_| settled.blocked_by.is_none() && !stopped.is_empty());
+            let claimed = match tools {
+                Some(tools) => Some(core.approvals.claim(caller, &tools.approvals, stopped, now).await),
+                None => None,
+            };
+            (settled, claimed)
+        };
+        self.asking = Some(Asking { asked: Box::pin(asked), held });
     }
 
-    fn advised(&mut self, settled: &Settled) {
+    fn answered(&mut self, (settled, claimed): &(Settled, Option<Claimed>)) {
         let Some(Asking { held, .. }) = self.asking.take() else { return };
         self.exchange.settled(settled, true);
-        match settled.blocked_by {
-            Some(check) => self.refuse(check),
-            None => {
+        if let Some(claimed) = claimed {
+            self.exchange.claimed(claimed);
+        }
+        let refusal = claimed.as_ref().and_then(|c| c.refused.as_ref());
+        match (settled.blocked_by, refusal) {
+            (Some(check), _) => self.refuse(check, None),
+            (None, Some(refusal)) => self.refuse(Check::ToolApproval, Some(&refusal.message)),
+            (None, None) => {
                 self.send(held);
+                if let (Some(_), Some(inspector)) = (claimed, &mut self.inspector) {
+                    let allowed = inspector.allow_stopped();
+                    self.send(allowed);
+                }
                 self.last_chunk = self.last_chunk.map(|_| Instant::now());
                 self.timer.as_mut().reset(self.by.next(self.last_chunk));
                 if self.ending == Ending::Not {
@@ -220,7 +246,7 @@ impl EventStream {
         self.out.extend(step.out);
         match step.cut {
             None => {}
-            Some(Cut::Blocked(check)) => self.refuse(check),
+            Some(Cut::Blocked(check)) => self.refuse(check, None),
             Some(Cut::Unreadable(problem)) => {
                 tracing::warn!(request = self.exchange.id, %problem, "stream aborted: an event cannot be read");
                 self.fail(ErrorKind::BadGateway, "the upstream sent an event that cannot be read");
@@ -278,10 +304,10 @@ impl EventStream {
     }
 
     /// A check refuses the rest: the stream ends as if the model had refused.
-    fn refuse(&mut self, check: Check) {
+    fn refuse(&mut self, check: Check, why: Option<&str>) {
         tracing::info!(request = self.exchange.id, check = check.as_str(), "answer stopped");
         let open = self.inspector.as_ref().and_then(StreamInspector::open_block);
-        self.out.push_back(refusal_events(self.exchange.dialect, &self.exchange.model, open).into());
+        self.out.push_back(refusal_events(self.exchange.dialect, &self.exchange.model, open, why).into());
         self.close(End::Cut);
     }
 }
@@ -296,11 +322,12 @@ impl Drop for EventStream {
 }
 
 /// The end of a stream whose rest is refused, in the dialect's own terms.
-fn refusal_events(dialect: Dialect, model: &str, open_block: Option<u64>) -> Vec<u8> {
+fn refusal_events(dialect: Dialect, model: &str, open_block: Option<u64>, why: Option<&str>) -> Vec<u8> {
     let mut out = Vec::new();
     match dialect {
         Dialect::OpenAi => {
-            let choice = serde_json::json!({"index": 0, "delta": {}, "finish_reason": "content_filter"});
+            let delta = why.map_or_else(|| serde_json::json!({}), |why| serde_json::json!({"refusal": why}));
+            let choice = serde_json::json!({"index": 0, "delta": delta, "finish_reason": "content_filter"});
             let chunk = serde_json::json!({
                 "id": "chatcmpl-casemate", "object": "chat.completion.chunk", "created": 0, "model": model,
                 "choices": [choice],
@@ -313,10 +340,13 @@ fn refusal_events(dialect: Dialect, model: &str, open_block: Option<u64>) -> Vec
                 let stop = serde_json::json!({"type": "content_block_stop", "index": index});
                 write_event(&mut out, Some("content_block_stop"), stop.to_string().as_bytes());
             }
-            let delta = serde_json::json!({
+            let mut delta = serde_json::json!({
                 "type": "message_delta", "delta": {"stop_reason": "refusal", "stop_sequence": null},
                 "usage": {"output_tokens": 0},
             });
+            if let Some(why) = why {
+                delta["delta"]["stop_details"] = serde_json::json!({"type": "refusal", "explanation": why});
+            }
             write_event(&mut out, Some("message_delta"), delta.to_string().as_bytes());
             write_event(&mut out, Some("message_stop"), br#"{"type":"message_stop"}"#);
         }

@@ -31,7 +31,7 @@ pub struct House {
     pub store: Arc<SqliteStore>,
     client: Client<HttpConnector, Full<Bytes>>,
     running: Option<RunningGateway>,
-    _folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
 }
 
 pub struct Answer {
@@ -120,7 +120,30 @@ impl House {
         let shared: Arc<dyn Store> = store.clone();
         let running = Gateway::start(settings, shared, clock, &tokio::runtime::Handle::current()).await.unwrap();
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { addr: running.addr(), key, store, client, running: Some(running), _folder: folder }
+        Self { addr: running.addr(), key, store, client, running: Some(running), folder: Arc::new(folder) }
+    }
+
+    /// A second gateway for the same store, as another process would be.
+    pub async fn beside(&self, yaml: &str, upstream: SocketAddr) -> Self {
+        let clock = Clock::system();
+        let settings = settings(yaml, upstream, "127.0.0.1:0", &[]);
+        let store = SqliteStore::open(self.file(), clock.clone(), SqliteOptions::default()).await.unwrap();
+        let shared: Arc<dyn Store> = store.clone();
+        let running = Gateway::start(settings, shared, clock, &tokio::runtime::Handle::current()).await.unwrap();
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let (key, folder) = (self.key.clone(), self.folder.clone());
+        Self { addr: running.addr(), key, store, client, running: Some(running), folder }
+    }
+
+    fn file(&self) -> std::path::PathBuf {
+        self.folder.path().join("store.db")
+    }
+
+    /// Changes the store's file behind the gateway's back.
+    pub async fn break_store(&self, sql: &'static str) {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.file());
+        let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut other).await.unwrap();
     }
 
     /// Both dialects at one upstream, nothing inspected or limited but what `tier` says.

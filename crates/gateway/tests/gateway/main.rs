@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod abuse;
+mod approvals;
 mod chunkings;
 mod conversations;
 mod dialect_rules;
@@ -10,6 +11,7 @@ mod flow_rules;
 mod head_rules;
 mod house;
 mod inspection;
+mod known_texts;
 mod leaving;
 mod models;
 #[cfg(any(feature = "onnx", feature = "onnx-ort"))]

@@ -7,7 +7,7 @@ use crate::house::{Answer, House};
 use crate::stub::{Reply, Stub};
 use bytes::Bytes;
 use casemate_classify::session::ToolPolicy;
-use casemate_gateway::config::{Action, Checks, Defences, ToolDefence};
+use casemate_gateway::config::{Action, ApprovalsConfig, Checks, Defences, ToolDefence};
 use casemate_gateway::inspect::{Check, Cut, Engines, Provenance, StreamInspector};
 use casemate_wire::Dialect;
 use casemate_wire::json::JsonLimits;
@@ -100,7 +100,8 @@ async fn whole_answers_are_judged_by_list_shape_and_provenance() {
         }
     }
     let event = house.event("gateway/tool-approval").await.event;
-    assert_eq!(event.payload["details"]["labels"], json!(["mail: to from untrusted text"]));
+    let label = event.payload["details"]["labels"][0].as_str().unwrap();
+    assert!(label.starts_with("mail: to from untrusted text (ap-"), "{label}");
     assert!(!event.payload.to_string().contains("eve@"), "an event holds no argument: {}", event.payload);
     let event = house.event("gateway/tool-call").await.event;
     assert_eq!(event.payload["details"]["labels"], json!(["exec: is not on the list"]));
@@ -194,7 +195,7 @@ async fn a_streamed_call_is_judged_before_a_piece_of_it_goes_out() {
                 assert_eq!(text, whole, "what is allowed passes verbatim");
             } else {
                 assert!(
-                    !text.contains("mail") && !text.contains("partial_json") && !text.contains("arguments"),
+                    !text.contains("\"mail\"") && !text.contains("partial_json") && !text.contains("arguments"),
                     "{text}"
                 );
                 assert!(text.contains("content_filter") || text.contains("refusal"), "{text}");
@@ -238,7 +239,8 @@ async fn calls_side_by_side_are_each_judged_and_the_tier_may_only_flag() {
 fn no_order_of_pieces_lets_a_call_out_unjudged() {
     let allow = json!({"read": {"approval": "never", "arguments": {"path": {"kind": "string", "one_of": ["a", "b"]}}}});
     let policy: ToolPolicy = serde_json::from_value(json!({"tools": allow})).unwrap();
-    let tools = ToolDefence { policy: Arc::new(policy), refused: Action::Block, approval: Action::Block };
+    let (refused, approval, approvals) = (Action::Block, Action::Block, ApprovalsConfig::default());
+    let tools = ToolDefence { policy: Arc::new(policy), refused, approval, approvals };
     let defences = Defences { tools: Some(tools), ..Defences::default() };
     for seed in 0..300 {
         let mut random = Random(seed);

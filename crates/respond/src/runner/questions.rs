@@ -52,7 +52,7 @@ pub(super) async fn put(
             let result = match approval.state {
                 ApprovalState::Pending => return Ok((asked_key, Vec::new())),
                 ApprovalState::Approved => ActionOutcome::Done { output: json!({"said": by.map(|v| &v.reason)}) },
-                ApprovalState::Denied | ApprovalState::Expired => ActionOutcome::NotDone,
+                ApprovalState::Denied | ApprovalState::Expired | ApprovalState::Spent => ActionOutcome::NotDone,
             };
             let event = Event::ActionResult {
                 place: place.clone(),
@@ -75,8 +75,8 @@ fn blank(run: &Run, key: &str, place: &str, question: String, now: UnixMs) -> Ap
         id: ApprovalId(format!("ap-{}", id.trim_start_matches("sha256:").get(..16).unwrap_or_default())),
         idempotency_key: key.to_owned(),
         tenant: run.tenant.clone(),
-        case: run.case.clone(),
-        run: run.id.clone(),
+        case: Some(run.case.clone()),
+        run: Some(run.id.clone()),
         step: place.to_owned(),
         question,
         command: Value::Null,
@@ -88,6 +88,7 @@ fn blank(run: &Run, key: &str, place: &str, question: String, now: UnixMs) -> Ap
         state: ApprovalState::Pending,
         created_at: now,
         expires_at: now,
+        call: None,
     }
 }
 

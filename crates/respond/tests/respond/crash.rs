@@ -294,7 +294,7 @@ async fn what_must_not_be_repeated_asks_a_person_after_a_crash() {
     };
     scene.store.vote(&asked.id, vote, &asked.command_digest).await.expect("vote");
     // Killed again while the next step waits for its time: the timer is in the log.
-    let run = asked.run.clone();
+    let run = asked.run.clone().expect("a run asked");
     until("the timer", 30, || async {
         let log = scene.store.run_events(&run).await.expect("log");
         log.iter().any(|e| e.event["event"] == "step_delayed").then_some(())

@@ -140,13 +140,14 @@ async fn a_poisoned_data_set_is_preserved_first_and_held_when_people_agree() {
     let store = &*world.store;
     let asked = poisoned(&world).await;
     let waiting = run_at(store, RunState::Waiting).await;
-    assert_eq!(asked.run, waiting.id);
+    assert_eq!(asked.run.as_ref(), Some(&waiting.id));
+    let case = asked.case.clone().expect("a run's case");
     until("the case waits", 10, || async {
-        (store.case(&asked.case).await.expect("case").state == CaseState::Waiting).then_some(())
+        (store.case(&case).await.expect("case").state == CaseState::Waiting).then_some(())
     })
     .await;
     let bytes = b"amount,label\n1,0\n2,1\n";
-    let evidence = store.evidence_of_case(&asked.case).await.expect("evidence");
+    let evidence = store.evidence_of_case(&case).await.expect("evidence");
     assert_eq!((evidence.len(), evidence[0].item.sha256.as_str()), (1, sha256_hex(&[bytes]).as_str()));
     let sha = &evidence[0].item.sha256;
     let kept = std::fs::read(world.home.path().join("data/evidence").join(&sha[..2]).join(sha)).expect("in the vault");

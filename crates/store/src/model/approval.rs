@@ -1,10 +1,11 @@
-//! Questions to people, bound to the digest of the exact command.
+//! Questions to people, bound to the digest of the exact command: a run's before it goes on, and a gateway's about a tool call
+//! that it stopped.
 
 use casemate_finding::UnixMs;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ApprovalId, CaseId, Role, RunId, TenantId};
+use super::{ApprovalId, CaseId, KeyId, Role, RunId, TenantId};
 
 /// How far an approval has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +17,10 @@ pub enum ApprovalState {
     Approved,
     /// Somebody said no.
     Denied,
-    /// Nobody answered in time.
+    /// Nobody answered in time, or the tool call that was allowed did not come.
     Expired,
+    /// The tool call that was allowed has been made.
+    Spent,
 }
 
 impl ApprovalState {
@@ -28,6 +31,7 @@ impl ApprovalState {
             Self::Approved => "approved",
             Self::Denied => "denied",
             Self::Expired => "expired",
+            Self::Spent => "spent",
         }
     }
 }
@@ -67,17 +71,20 @@ pub struct Approval {
     pub idempotency_key: String,
     /// Whose.
     pub tenant: TenantId,
-    /// The case.
-    pub case: CaseId,
-    /// The run that waits.
-    pub run: RunId,
-    /// The step that waits.
+    /// The case; none for a tool call.
+    #[serde(default)]
+    pub case: Option<CaseId>,
+    /// The run that waits; none for a tool call.
+    #[serde(default)]
+    pub run: Option<RunId>,
+    /// The step that waits; the tool of a tool call.
     pub step: String,
     /// The question, for people.
     pub question: String,
-    /// The exact command that runs on yes.
+    /// The exact command that runs on yes; of a tool call what a person may see of it.
     pub command: Value,
-    /// SHA-256 of the canonical command, in hex: what was seen is what runs.
+    /// SHA-256 of the canonical command, in hex: what was seen is what runs. Of a tool call it covers the caller, the tool and
+    /// every argument in full.
     pub command_digest: String,
     /// How many yes it takes.
     pub needed: u32,
@@ -93,13 +100,38 @@ pub struct Approval {
     pub created_at: UnixMs,
     /// When it lapses.
     pub expires_at: UnixMs,
+    /// The tool call that it is about, if it is about one.
+    #[serde(default)]
+    pub call: Option<StoppedCall>,
+}
+
+/// A tool call that a gateway stopped: once it is approved, the one call with the question's digest passes, once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoppedCall {
+    /// The API key whose answer held it.
+    pub key: KeyId,
+    /// When it was made after all.
+    #[serde(default)]
+    pub spent_at: Option<UnixMs>,
+}
+
+/// What came of claiming the tool calls of one answer: all of them may be made, or none.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Claim {
+    /// Every one had been approved, and is spent now.
+    Granted(Vec<Approval>),
+    /// Nothing was spent: their questions, in the order of the calls, each `Pending`, `Approved` or `Denied`.
+    Stopped(Vec<Approval>),
+    /// Nothing was spent or asked: as many calls of this key as may wait do.
+    TooMany,
 }
 
 impl Approval {
     /// Adds a vote if the rules allow it, and moves the state.
     ///
     /// # Errors
-    /// One sentence that says which rule refuses: not pending, lapsed, own request, role, second vote, other digest.
+    /// One sentence that says which rule refuses: not pending, lapsed, own request, no reason (of a tool call), role,
+    /// second vote, other digest.
     pub fn vote(&mut self, vote: Vote, seen_digest: &str) -> Result<(), String> {
         if self.state != ApprovalState::Pending {
             return Err(format!("it is already {}", self.state.as_str()));
@@ -112,6 +144,9 @@ impl Approval {
         }
         if vote.by == self.requested_by {
             return Err("nobody approves their own request".into());
+        }
+        if self.call.is_some() && vote.reason.trim().is_empty() {
+            return Err("an answer about a tool call takes a reason".into());
         }
         if !self.roles.contains(&vote.role) {
             return Err(format!("role {} may not answer this", vote.role.as_str()));
@@ -142,8 +177,8 @@ mod tests {
             id: "a1".into(),
             idempotency_key: "k".into(),
             tenant: TenantId::default_tenant(),
-            case: "case-1".into(),
-            run: "run-1".into(),
+            case: Some("case-1".into()),
+            run: Some("run-1".into()),
             step: "hold".into(),
             question: "Hold training?".into(),
             command: json!({"action": "pipeline.hold"}),
@@ -155,6 +190,7 @@ mod tests {
             state: ApprovalState::Pending,
             created_at: UnixMs(0),
             expires_at: UnixMs(1_000),
+            call: None,
         }
     }
 
@@ -175,6 +211,16 @@ mod tests {
         a.vote(yes("eve", 2), "d1").expect("second");
         assert_eq!(a.state, ApprovalState::Approved);
         assert!(a.vote(yes("joe", 3), "d1").is_err_and(|e| e.contains("already approved")));
+    }
+
+    #[test]
+    fn a_tool_call_takes_a_reason() {
+        let mut a = pending(1);
+        a.call = Some(StoppedCall { key: "k1".into(), spent_at: None });
+        assert!(a.vote(yes("bob", 1), "d1").is_err_and(|e| e.contains("reason")));
+        assert!(a.vote(Vote { reason: " ".into(), ..yes("bob", 1) }, "d1").is_err_and(|e| e.contains("reason")));
+        a.vote(Vote { reason: "the invoice is ours".into(), ..yes("bob", 1) }, "d1").expect("with a reason");
+        assert_eq!(a.state, ApprovalState::Approved);
     }
 
     #[test]

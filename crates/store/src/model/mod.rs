@@ -15,7 +15,7 @@ mod run;
 mod status;
 
 pub use alert::{Alert, AlertState, DeadLetter, Ingested, NewAlert, Triaged};
-pub use approval::{Approval, ApprovalState, Decision, Vote};
+pub use approval::{Approval, ApprovalState, Claim, Decision, StoppedCall, Vote};
 pub use audit::AuditEntry;
 pub use case::{Case, CaseState, Incident, TimelineEntry, Verdict};
 pub use containment::{Applied, Containment, Effect, Target};

@@ -7,14 +7,18 @@ use sqlx::SqliteConnection;
 
 use super::SqliteStore;
 use super::audit::append_audit;
+use super::claim;
 use super::fault::{Fault, read_doc, write_doc};
-use crate::model::{Applied, Approval, ApprovalId, ApprovalState, AuditEntry, CaseId, Decision, TenantId, Vote};
+use crate::model::{Applied, Approval, ApprovalId, ApprovalState, AuditEntry, CaseId, Claim, Decision, TenantId, Vote};
 use crate::traits::Approvals;
 use crate::{Result, StoreError};
 
-type Row = (String, String);
+pub(super) type Row = (String, String);
 
-fn read((id, doc): Row) -> Result<Approval, Fault> {
+/// Whose time is over: nobody answered, or an approved tool call was not made.
+const DUE: &str = "expires_at <= ?1 AND (state = 'pending' OR state = 'approved' AND call_digest IS NOT NULL)";
+
+pub(super) fn read((id, doc): Row) -> Result<Approval, Fault> {
     read_doc("approval", &id, &doc)
 }
 
@@ -22,7 +26,12 @@ fn missing(id: &ApprovalId) -> StoreError {
     StoreError::NotFound { kind: "approval", id: id.0.clone() }
 }
 
-async fn update(c: &mut SqliteConnection, approval: &Approval) -> Result<(), Fault> {
+/// Questions of no case have an empty column.
+fn case_column(approval: &Approval) -> &str {
+    approval.case.as_ref().map_or("", CaseId::as_str)
+}
+
+pub(super) async fn update(c: &mut SqliteConnection, approval: &Approval) -> Result<(), Fault> {
     sqlx::query("UPDATE approvals SET state = ?2, doc = ?3 WHERE id = ?1")
         .bind(&approval.id.0)
         .bind(approval.state.as_str())
@@ -52,7 +61,7 @@ impl Approvals for SqliteStore {
                 .bind(&new.id.0)
                 .bind(&new.idempotency_key)
                 .bind(&new.tenant.0)
-                .bind(&new.case.0)
+                .bind(case_column(&new))
                 .bind(new.state.as_str())
                 .bind(new.expires_at.0)
                 .bind(write_doc("approval", &new.id.0, &new)?)
@@ -94,7 +103,7 @@ impl Approvals for SqliteStore {
                     subject: id.0,
                     data: json!({
                         "case": approval.case, "run": approval.run, "step": approval.step,
-                        "command_digest": approval.command_digest, "role": vote.role, "reason": vote.reason,
+                        "command_digest": approval.command_digest, "call": approval.call, "role": vote.role, "reason": vote.reason,
                         "state": approval.state,
                     }),
                     hash: String::new(),
@@ -109,7 +118,7 @@ impl Approvals for SqliteStore {
     async fn expire_approvals(&self, now: UnixMs) -> Result<Vec<Approval>> {
         // Most calls find nothing: they do not trouble the writer.
         let due: Option<i64> =
-            sqlx::query_scalar("SELECT 1 FROM approvals WHERE state = 'pending' AND expires_at <= ?1 LIMIT 1")
+            sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT 1 FROM approvals WHERE {DUE} LIMIT 1")))
                 .bind(now.0)
                 .fetch_optional(self.readers())
                 .await
@@ -119,12 +128,8 @@ impl Approvals for SqliteStore {
         }
         self.write(move |c| {
             Box::pin(async move {
-                let rows: Vec<Row> = sqlx::query_as(
-                    "SELECT id, doc FROM approvals WHERE state = 'pending' AND expires_at <= ?1 ORDER BY seq",
-                )
-                .bind(now.0)
-                .fetch_all(&mut *c)
-                .await?;
+                let sql = format!("SELECT id, doc FROM approvals WHERE {DUE} ORDER BY seq");
+                let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(now.0).fetch_all(&mut *c).await?;
                 let mut expired = Vec::with_capacity(rows.len());
                 for row in rows {
                     let mut approval = read(row)?;
@@ -136,6 +141,22 @@ impl Approvals for SqliteStore {
             })
         })
         .await
+    }
+
+    async fn claim_calls(&self, asks: &[Approval], pending_max: u32, now: UnixMs) -> Result<Claim> {
+        let asks = asks.to_vec();
+        self.write(move |c| Box::pin(async move { claim::claim(c, asks, pending_max, now).await })).await
+    }
+
+    async fn recent_approvals(&self, tenant: &TenantId, limit: u32) -> Result<Vec<Approval>> {
+        let sql = "SELECT id, doc FROM approvals WHERE ?1 = '*' OR tenant = ?1 ORDER BY seq DESC LIMIT ?2";
+        let rows: Vec<Row> = sqlx::query_as(sql)
+            .bind(&tenant.0)
+            .bind(limit)
+            .fetch_all(self.readers())
+            .await
+            .map_err(|e| self.explain(e))?;
+        rows.into_iter().map(read).collect::<Result<_, _>>().map_err(|e| self.explain(e))
     }
 
     async fn approval(&self, id: &ApprovalId) -> Result<Approval> {

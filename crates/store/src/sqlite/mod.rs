@@ -13,6 +13,7 @@ mod alerts;
 mod approvals;
 mod audit;
 mod cases;
+mod claim;
 mod components;
 mod containments;
 mod events;

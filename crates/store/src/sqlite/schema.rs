@@ -9,8 +9,11 @@ use super::fault::Fault;
 use crate::StoreError;
 
 /// Every migration, oldest first; the version is the position from 1. Released ones are never edited.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("../../migrations/sqlite/0001_first.sql"), include_str!("../../migrations/sqlite/0002_rulings.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/sqlite/0001_first.sql"),
+    include_str!("../../migrations/sqlite/0002_rulings.sql"),
+    include_str!("../../migrations/sqlite/0003_tool_calls.sql"),
+];
 
 /// Brings the file to this program's version.
 pub(super) async fn migrate(conn: &mut SqliteConnection, path: &Path) -> Result<(), Fault> {

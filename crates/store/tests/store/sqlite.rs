@@ -86,6 +86,14 @@ async fn two_processes_share_a_file() {
     assert_eq!(store.count_alerts(AlertState::Received).await.expect("count"), 200);
 }
 
+#[tokio::test]
+async fn two_writers_of_a_file_spend_an_approval_once() {
+    let home = Home::new();
+    let one = home.open(SqliteOptions::default()).await.expect("open");
+    let other = home.open(SqliteOptions::default()).await.expect("open");
+    conformance::approvals::one_of_many_claims_wins(vec![one, other]).await;
+}
+
 async fn raw(home: &Home) -> sqlx::SqliteConnection {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(home.file());
     <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await.expect("connect")

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use casemate_finding::UnixMs;
-use casemate_gateway::feedback::{KeptLabel, KeptVerdict, VERDICT};
+use casemate_gateway::feedback::{CANDIDATE, KeptLabel, KeptVerdict, VERDICT};
 use casemate_store::clock::Clock;
 use casemate_store::model::{Applied, AuditEntry, Role, Ruling, RulingId, TenantId};
 use casemate_store::{Store, StoreError};
@@ -108,9 +108,11 @@ fn list(global: &Global) -> Done {
         return Ok(Exit::Ok);
     }
     for r in &rulings {
-        let what = r.payload["label"]
-            .as_str()
-            .map_or_else(|| format!("version {}", r.payload["manifest"]["version"]), str::to_owned);
+        let what = match (r.kind.as_str(), r.payload["label"].as_str()) {
+            (_, Some(label)) => label.to_owned(),
+            (CANDIDATE, None) => format!("of {} verdicts", r.payload["verdicts"]),
+            _ => format!("version {}", r.payload["manifest"]["version"]),
+        };
         let second = r.second.as_deref().map(|s| format!(" and {s}")).unwrap_or_default();
         let state = if r.is_active(now) { "active" } else { "ended" };
         output::line(format!("{:<24} {state} {:<8} {what}, tenant {}, by {}{second}", r.id, r.kind, r.tenant, r.by));
@@ -124,8 +126,8 @@ fn withdraw(global: &Global, args: &FeedbackWithdrawArgs) -> Done {
     let rulings = state::with_store(global, |s| async move { s.recent_rulings(LISTED_MAX).await })?;
     let found = rulings.iter().find(|r| r.id == id);
     let found = found.ok_or_else(|| unknown(&format!("there is no ruling {id}")))?;
-    // What caught something will not catch it any more.
-    if found.payload["label"] != json!("harmless") {
+    // What caught something will not catch it any more; a candidate catches nothing.
+    if found.kind != CANDIDATE && found.payload["label"] != json!("harmless") {
         two(&args.by, args.second.as_deref())?;
     }
     let now = Clock::system().now();

@@ -1,52 +1,35 @@
 //! From verdicts to a release: a candidate, how it would have done, promotion, and the way back.
 
-use casemate_classify::feedback::{Example, Gate, GateReport, Head, ReleaseError, Releases, Shadow, shadow_compare};
-use casemate_classify::{Channel, Classifier};
+use std::path::Path;
+
+use casemate_classify::Classifier;
+use casemate_classify::feedback::{Gate, GateReport, Head, ReleaseError, Releases};
 use casemate_finding::UnixMs;
-use casemate_gateway::feedback::{KeptLabel, KeptRelease, KeptVerdict, RELEASE, VERDICT};
+use casemate_gateway::feedback::{CANDIDATE, KeptCandidate, KeptRelease, RELEASE};
 use casemate_store::clock::Clock;
 use casemate_store::model::{Role, Ruling, RulingId, TenantId};
 use serde_json::json;
 
 use super::{DAY_MS, LISTED_MAX, entry, two, unknown, with_people};
 use crate::cli::{FeedbackPromoteArgs, FeedbackRefitArgs, FeedbackRollbackArgs, FeedbackShadowArgs, Global};
-use crate::commands::train;
 use crate::config::{self, Config};
 use crate::exit::Exit;
 use crate::failure::{Done, Failure};
 use crate::output::{self, Format};
+use crate::refit;
 use crate::state;
 use crate::wiring::Wiring;
 
 /// Fits a correction to the verdicts that count.
 pub(super) fn refit(global: &Global, args: &FeedbackRefitArgs) -> Done {
     let now = Clock::system().now();
-    let verdicts: Vec<Example> = active(global, now)?
-        .iter()
-        .filter(|r| r.kind == VERDICT && args.tenant.as_ref().is_none_or(|t| r.tenant.0 == *t))
-        .filter_map(|r| {
-            let kept: KeptVerdict = serde_json::from_value(r.payload.clone()).ok()?;
-            let unit = Box::new(kept.vector()?.unit());
-            Some(Example { unit, score: kept.score, attack: kept.label == KeptLabel::Attack })
-        })
-        .collect();
+    let verdicts = refit::verdicts(&active(global, now)?, args.tenant.as_deref());
     if verdicts.is_empty() {
         return Err(Failure::usage("cannot refit", "there is no verdict to learn from")
             .remedy("`casemate feedback learn` takes verdicts"));
     }
-    let c = Classifier::builtin();
-    let anchors: Vec<Example> = train::read(&args.anchors)?
-        .rows
-        .iter()
-        .map(|row| Example {
-            unit: Box::new(c.embed(&row.text)),
-            score: c.assess(&row.text, Channel::Chat).injection,
-            attack: row.positive,
-        })
-        .collect();
-    let head = casemate_classify::feedback::refit(&anchors, &verdicts, c.embedding().id()).map_err(|e| {
-        Failure::usage("cannot refit", e.to_string()).remedy("give more --anchors: rows with sure labels")
-    })?;
+    let anchors = refit::anchors(&args.anchors)?;
+    let head = refit::fit(&anchors, &verdicts)?;
     std::fs::write(&args.out, head.bytes())
         .map_err(|e| Failure::usage("cannot write the candidate", e.to_string()).at(args.out.display().to_string()))?;
     if global.format == Format::Json {
@@ -61,9 +44,9 @@ pub(super) fn refit(global: &Global, args: &FeedbackRefitArgs) -> Done {
 
 /// Says how a candidate does beside what is in force.
 pub(super) fn shadow(global: &Global, args: &FeedbackShadowArgs) -> Done {
-    let (_, head) = candidate(&args.candidate)?;
+    let (_, head) = candidate(global, &args.candidate)?;
     let current = current(global, Clock::system().now())?;
-    let report = compare(&args.data, &head, current.as_ref())?;
+    let report = refit::compare(&args.data, &head, current.as_ref())?;
     tell(global, &report, None);
     Ok(Exit::Ok)
 }
@@ -71,9 +54,9 @@ pub(super) fn shadow(global: &Global, args: &FeedbackShadowArgs) -> Done {
 /// Puts a candidate in force that passes the gate.
 pub(super) fn promote(global: &Global, args: &FeedbackPromoteArgs) -> Done {
     let now = Clock::system().now();
-    let (raw, head) = candidate(&args.candidate)?;
+    let (raw, head) = candidate(global, &args.candidate)?;
     let current = current(global, now)?;
-    let report = compare(&args.data, &head, current.as_ref())?;
+    let report = refit::compare(&args.data, &head, current.as_ref())?;
     let (mut releases, _) = releases(global)?;
     let people: Vec<&str> = std::iter::once(args.by.as_str()).chain(args.second.as_deref()).collect();
     let key = key(global)?;
@@ -139,12 +122,7 @@ fn releases(global: &Global) -> Result<(Releases, Vec<Ruling>), Failure> {
 
 /// The correction in force, if there is one.
 fn current(global: &Global, now: UnixMs) -> Result<Option<Head>, Failure> {
-    let key = key(global)?;
-    let last = active(global, now)?.into_iter().rfind(|r| r.kind == RELEASE);
-    let Some(ruling) = last else { return Ok(None) };
-    let fail = |why: String| Failure::internal("the release in force cannot be used", why).at(ruling.id.to_string());
-    let kept: KeptRelease = serde_json::from_value(ruling.payload.clone()).map_err(|e| fail(e.to_string()))?;
-    kept.head(&key).map(Some).map_err(fail)
+    refit::current(&active(global, now)?, &key(global)?, now)
 }
 
 fn key(global: &Global) -> Result<Vec<u8>, Failure> {
@@ -154,30 +132,30 @@ fn key(global: &Global) -> Result<Vec<u8>, Failure> {
     Ok(key.expose().as_bytes().to_vec())
 }
 
-fn candidate(path: &std::path::Path) -> Result<(Vec<u8>, Head), Failure> {
-    let shown = path.display().to_string();
-    let raw = std::fs::read(path)
-        .map_err(|e| Failure::usage("cannot read the candidate", e.to_string()).at(shown.clone()))?;
-    let head = Head::parse(&raw, Classifier::builtin().embedding().id()).map_err(|e| {
-        Failure::usage("the candidate will not load", e.to_string())
-            .at(shown)
-            .remedy("`casemate feedback refit` writes one")
-    })?;
-    Ok((raw, head))
-}
-
-fn compare(data: &[std::path::PathBuf], candidate: &Head, current: Option<&Head>) -> Result<GateReport, Failure> {
-    let c = Classifier::builtin();
-    let thresholds = c.injection_thresholds(Channel::Chat);
-    let rows = train::read(data)?.rows;
-    Ok(shadow_compare(rows.iter().map(|row| {
-        let (unit, seen) = (c.embed(&row.text), c.assess(&row.text, Channel::Chat));
-        Shadow {
-            current: current.map_or(seen.injection_decision, |h| thresholds.decide(h.correct(&unit, seen.injection))),
-            candidate: thresholds.decide(candidate.correct(&unit, seen.injection)),
-            attack: row.positive,
+/// A candidate from a file, or one that a nightly refit left in the store.
+fn candidate(global: &Global, name: &Path) -> Result<(Vec<u8>, Head), Failure> {
+    let shown = name.display().to_string();
+    let fail = |why: String| {
+        Failure::usage("the candidate will not load", why)
+            .at(shown.clone())
+            .remedy("`casemate feedback refit` writes one; `casemate feedback list` shows those of the nightly refit")
+    };
+    if !name.exists() {
+        let rulings = state::with_store(global, |s| async move { s.recent_rulings(LISTED_MAX * 10).await })?;
+        let kept = rulings.iter().find(|r| r.kind == CANDIDATE && r.id.as_str() == shown);
+        if let Some(ruling) = kept {
+            if !ruling.is_active(Clock::system().now()) {
+                return Err(fail("it has ended".into()));
+            }
+            let kept: KeptCandidate =
+                serde_json::from_value(ruling.payload.clone()).map_err(|e| fail(e.to_string()))?;
+            return kept.head().map_err(fail);
         }
-    })))
+    }
+    let raw = std::fs::read(name)
+        .map_err(|e| Failure::usage("cannot read the candidate", e.to_string()).at(shown.clone()))?;
+    let head = Head::parse(&raw, Classifier::builtin().embedding().id()).map_err(|e| fail(e.to_string()))?;
+    Ok((raw, head))
 }
 
 fn keep(global: &Global, kept: &KeptRelease, people: &[&str], now: UnixMs, days: u16) -> Result<(), Failure> {

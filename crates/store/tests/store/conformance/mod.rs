@@ -5,7 +5,7 @@ use std::sync::Arc;
 use casemate_store::Store;
 
 mod alerts;
-mod approvals;
+pub mod approvals;
 mod cases;
 mod containments;
 mod events;
@@ -41,6 +41,11 @@ where
     runs::positions_are_fought_for(fresh().await).await;
     approvals::votes(fresh().await).await;
     approvals::expiry(fresh().await).await;
+    approvals::tool_calls_pass_once(fresh().await).await;
+    approvals::tool_calls_lapse_and_stay_denied(fresh().await).await;
+    approvals::tool_calls_that_wait_are_bounded(fresh().await).await;
+    let one = fresh().await;
+    approvals::one_of_many_claims_wins(vec![one.clone(), one]).await;
     ledgers::evidence_chain(fresh().await).await;
     ledgers::audit_chain(fresh().await).await;
     ledgers::changes_count_only_writes(fresh().await).await;

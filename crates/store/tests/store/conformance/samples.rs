@@ -135,8 +135,8 @@ pub fn approval(id: &str, expires_in_ms: i64) -> Approval {
         id: id.into(),
         idempotency_key: format!("key-{id}"),
         tenant: acme(),
-        case: "case-1".into(),
-        run: "run-1".into(),
+        case: Some("case-1".into()),
+        run: Some("run-1".into()),
         step: "hold".into(),
         question: "Hold training?".into(),
         command: json!({"action": "pipeline.hold"}),
@@ -148,6 +148,7 @@ pub fn approval(id: &str, expires_in_ms: i64) -> Approval {
         state: ApprovalState::Pending,
         created_at: T0,
         expires_at: T0.plus_ms(expires_in_ms),
+        call: None,
     }
 }
 
