@@ -12,51 +12,65 @@ const KNOWN_BYTES_MIN: usize = 3;
 
 pub(super) fn read(view: &View) -> Option<Mapped> {
     let text = view.text.text();
-    if !text.bytes().any(|b| substitute(b, b'i').is_some()) {
+    let mut word = String::new();
+    let (mut changed, mut known) = (0, 0);
+    for (_, raw) in leet_words(text.as_bytes()) {
+        changed += 1;
+        known += usize::from(spell(raw, &mut word));
+    }
+    if changed < WORDS_MIN || known == 0 {
         return None;
     }
     let mut out = Mapped::with_capacity(text.len());
-    let (mut changed, mut known, mut at) = (0, 0, 0);
-    let mut word = String::new();
-    while let Some(rest) = text.get(at..).filter(|r| !r.is_empty()) {
-        let len = rest.bytes().position(|b| !in_leet_word(b)).unwrap_or(rest.len());
-        if len == 0 {
-            let c = rest.chars().next().unwrap_or(' ');
-            out.push(c, Span::new(at, at + c.len_utf8()));
-            at += c.len_utf8();
-            continue;
+    let mut done = 0;
+    let keep = |from: usize, to: usize, out: &mut Mapped| {
+        for (i, c) in text[from..to].char_indices() {
+            out.push(c, Span::new(from + i, from + i + c.len_utf8()));
         }
-        let raw = &rest.as_bytes()[..len];
-        // `hello!` ends a sentence, `println!` is called.
-        let raw = &raw[..raw.iter().rposition(|b| *b != b'!').map_or(0, |last| last + 1)];
-        if is_leet(raw) {
-            let known_with = |one: u8, word: &mut String| {
-                word.clear();
-                word.extend(raw.iter().map(|&b| char::from(substitute(b, one).unwrap_or(b))));
-                word.len() >= KNOWN_BYTES_MIN && lexicon::look_up(word).is_common()
-            };
-            // `1` is an i or an l: the one that makes a known word, else an i.
-            let hit = known_with(b'i', &mut word) || known_with(b'l', &mut word) || {
-                known_with(b'i', &mut word);
-                false
-            };
-            changed += 1;
-            known += usize::from(hit);
-            for (i, c) in word.chars().enumerate() {
-                out.push(c, Span::new(at + i, at + i + 1));
-            }
-        } else {
-            for (i, &b) in raw.iter().enumerate() {
-                out.push(char::from(b), Span::new(at + i, at + i + 1));
-            }
+    };
+    for (at, raw) in leet_words(text.as_bytes()) {
+        keep(done, at, &mut out);
+        spell(raw, &mut word);
+        for (i, c) in word.chars().enumerate() {
+            out.push(c, Span::new(at + i, at + i + 1));
         }
-        at += raw.len();
-        for _ in raw.len()..len {
-            out.push('!', Span::new(at, at + 1));
-            at += 1;
-        }
+        done = at + raw.len();
     }
-    (changed >= WORDS_MIN && known > 0).then_some(out)
+    keep(done, text.len(), &mut out);
+    Some(out)
+}
+
+/// The words in leet, and where they begin.
+fn leet_words(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            let start = at + rest.iter().position(|b| in_leet_word(*b))?;
+            let run = &bytes[start..];
+            let run = &run[..run.iter().position(|b| !in_leet_word(*b)).unwrap_or(run.len())];
+            at = start + run.len();
+            // `hello!` ends a sentence, `println!` is called.
+            let raw = &run[..run.iter().rposition(|b| *b != b'!').map_or(0, |last| last + 1)];
+            if is_leet(raw) {
+                return Some((start, raw));
+            }
+        }
+        None
+    })
+}
+
+/// Writes the word in letters; true if it is known then. `1` is an i or an l: the one that makes a known word, else an i.
+fn spell(raw: &[u8], word: &mut String) -> bool {
+    let mut known_with = |one: u8| {
+        word.clear();
+        word.extend(raw.iter().map(|&b| char::from(substitute(b, one).unwrap_or(b))));
+        word.len() >= KNOWN_BYTES_MIN && lexicon::look_up(word).is_common()
+    };
+    known_with(b'i') || known_with(b'l') || {
+        known_with(b'i');
+        false
+    }
 }
 
 const fn in_leet_word(b: u8) -> bool {
