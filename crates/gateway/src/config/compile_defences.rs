@@ -233,7 +233,7 @@ impl Compiler<'_> {
             tokens_max: a.tokens_max,
             pieces_max: a.pieces_max,
         };
-        match onnx_model(settings, &self.base, a.library.as_deref(), raw?, &tokens?) {
+        match onnx_model(settings, self.base, a.library.as_deref(), raw?, &tokens?) {
             Ok(model) => Some(AdviserBy::Model(Arc::new(model))),
             Err(error) => {
                 self.problem(
