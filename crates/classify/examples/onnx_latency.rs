@@ -16,6 +16,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [folder, library @ ..] = args.as_slice() else { return Err("onnx_latency FOLDER [LIBRARY]".into()) };
     let folder = Path::new(folder);
+    #[cfg(not(feature = "onnx-ort"))]
+    if !library.is_empty() {
+        return Err("a LIBRARY is used with the feature onnx-ort".into());
+    }
     let tokenizer = std::fs::read_to_string(folder.join("tokenizer.json"))?;
     println!("| model | runtime | text | p50 ms | p99 ms |\n|---|---|---|---|---|");
     for file in ["model-int8.onnx", "model.onnx"] {

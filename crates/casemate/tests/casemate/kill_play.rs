@@ -41,21 +41,29 @@ fn one_play(seed: u64, random: &mut u64, mut kills: u32) -> u32 {
     let output = loop {
         let running = start(dir.path(), &stub);
         if kills == KILLS {
-            break running.finish();
+            break Some(running.finish());
         }
         // Most of a play is quiet traffic; every other kill is kept for the part in which cases are opened and acted on.
         let (cue, within_ms) = if kills.is_multiple_of(2) { ("", PLAY_MS) } else { ("[2/6]", ACTION_MS) };
         let alive = Duration::from_millis(xorshift(random) % within_ms);
         match running.kill_after(cue, alive) {
-            Some(output) => break output,
+            Some(output) => break Some(output),
             None => kills += 1,
         }
-        println!("kill {kills} {alive:?} after {cue:?}, scenes over: {}", scenes_over(dir.path()));
+        let kept = stage(dir.path());
+        println!("kill {kills} {alive:?} after {cue:?}, scenes over: {}", scenes_over(&kept));
+        // Killed after its end and before it had gone: the next start would be another play.
+        if kept["finished"] == true {
+            break None;
+        }
     };
-    let said = String::from_utf8_lossy(&output.stderr);
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("seed {seed}: {e}: {said}"));
-    assert_eq!(report["ok"], true, "seed {seed}: {report:#}\n{said}");
-    assert_eq!(output.status.code(), Some(0));
+    if let Some(output) = output {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let report: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("seed {seed}: {e}: {said}"));
+        assert_eq!(report["ok"], true, "seed {seed}: {report:#}\n{said}");
+        assert_eq!(output.status.code(), Some(0));
+    }
 
     let cases = tokio::runtime::Runtime::new().expect("a runtime").block_on(judge(dir.path(), seed));
     let counts = stub.counts.lock().expect("whole");
@@ -113,10 +121,13 @@ fn case_of(body: &str) -> Option<String> {
     serde_json::from_str::<Value>(body).ok()?["case"].as_str().map(str::to_owned)
 }
 
-/// Ids of the scenes that were over when the program was killed.
-fn scenes_over(dir: &Path) -> String {
-    let kept = std::fs::read(dir.join("play/stage.json")).unwrap_or_default();
-    let kept: Value = serde_json::from_slice(&kept).unwrap_or_default();
-    let done = kept["done"].as_array().into_iter().flatten();
+/// Where the play is, as it is kept over a kill.
+fn stage(dir: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(dir.join("play/stage.json")).unwrap_or_default()).unwrap_or_default()
+}
+
+/// Ids of the scenes that are over.
+fn scenes_over(stage: &Value) -> String {
+    let done = stage["done"].as_array().into_iter().flatten();
     done.filter_map(|s| s["id"].as_str()).collect::<Vec<_>>().join(" ")
 }

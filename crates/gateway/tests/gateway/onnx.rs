@@ -41,10 +41,14 @@ async fn a_model_of_ones_own_is_asked_and_a_text_too_long_for_it_is_not_clean() 
 }
 
 /// The configuration for every runtime that is built in and at hand. ONNX Runtime is where `CASEMATE_ONNXRUNTIME` says.
+#[cfg_attr(
+    feature = "onnx-ort",
+    expect(clippy::disallowed_methods, clippy::print_stderr, reason = "a test that takes what the machine has")
+)]
 fn runtimes(yaml: &str) -> Vec<String> {
-    let mut all = Vec::new();
-    #[cfg(feature = "onnx")]
-    all.push(yaml.to_owned());
+    let own = cfg!(feature = "onnx").then(|| yaml.to_owned());
+    #[cfg_attr(not(feature = "onnx-ort"), expect(unused_mut, reason = "one runtime"))]
+    let mut all = Vec::from_iter(own);
     #[cfg(feature = "onnx-ort")]
     match std::env::var("CASEMATE_ONNXRUNTIME") {
         Ok(library) => all.push(yaml.replace("kind: onnx", &format!("kind: onnx, library: '{library}'"))),
