@@ -23,6 +23,7 @@ const NOT_SECRETS: &[&str] = &[
     "uri",
     "host",
     "hostname",
+    "domain",
     "user",
     "username",
     "type",
