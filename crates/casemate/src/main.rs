@@ -10,6 +10,7 @@ mod models;
 mod output;
 mod playbooks;
 mod progress;
+mod rule_file;
 mod state;
 mod wiring;
 

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use casemate_dataset::{DecodingReader, Encoding, detect_encoding};
-use casemate_detect::{Engine, Match, StreamScanner};
+use casemate_detect::{Match, StreamScanner};
 use casemate_finding::{Location, Span};
 
 use crate::{
@@ -143,7 +143,7 @@ impl<'p> Feed<'p> {
         Self {
             plan,
             path,
-            scanner: StreamScanner::new(Engine::builtin(), plan.options(path)),
+            scanner: StreamScanner::new(plan.engine(), plan.options(path)),
             allowances: Allowances::default(),
             piece: String::new(),
             place: Place::start(),

@@ -321,6 +321,9 @@ pub(crate) fn judge(bytes: &[u8], assigned: &Assigned, name: Name) -> Option<f32
     if odd_hex(value) {
         logits -= 2.0;
     }
+    if name == Name::Key && usual_length(value) && !is_uuid(value) && names_credential(full) {
+        logits += 0.4;
+    }
     if is_sequence(value) {
         logits -= 0.8;
     }
