@@ -125,7 +125,7 @@ fn decode(bytes: &[u8], encoding: Encoding, last: bool, piece: &mut String, brok
 pub(crate) struct Feed<'p> {
     plan: &'p ScanPlan,
     path: &'p str,
-    scanner: StreamScanner<'static>,
+    scanner: StreamScanner<'p>,
     allowances: Allowances,
     piece: String,
     place: Place,
