@@ -272,8 +272,7 @@ impl<R: Read> Table<R> {
         }
         // A line may hold an array, whose elements are rows as they are in a document.
         let place = (self.row, number);
-        let last =
-            self.values.walk(&text, place, self.limits.depth_max, batch, &mut self.profiles, &mut self.problems);
+        let last = self.values.walk(&text, place, self.limits.depth_max, batch, &mut self.profiles, &mut self.problems);
         batch.rows += last.saturating_sub(self.row);
         self.row = self.row.max(last);
         Ok(true)

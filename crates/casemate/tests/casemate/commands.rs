@@ -305,3 +305,17 @@ fn rules_of_ones_own_are_used_and_a_hostile_one_is_refused() {
         assert!(stderr(&output).contains("rule secret/corp: regex refused"), "{}", stderr(&output));
     }
 }
+
+#[test]
+fn a_baseline_among_what_is_scanned_lets_through_what_it_knows_and_is_no_finding() {
+    let dir = folder();
+    // Made here, so that no scanner finds it in this file.
+    let key: String =
+        (0..36u32).map(|i| char::from(b"q7Wz2Rk9"[((i * i + 3 * i) % 8) as usize] + (i % 3) as u8)).collect();
+    std::fs::write(dir.path().join("app.py"), format!("API_KEY = \"{key}\"\n")).expect("writes");
+    let scan = ["scan", ".", "--kinds", "pii,secrets", "--fingerprint-key", "print.key"];
+    assert_eq!(run(dir.path(), &scan).status.code(), Some(20));
+    assert_eq!(run(dir.path(), &[&scan[..], &["--write-baseline", "known.json"]].concat()).status.code(), Some(0));
+    let again = run(dir.path(), &[&scan[..], &["--baseline", "known.json"]].concat());
+    assert_eq!(again.status.code(), Some(0), "{}", stdout(&again));
+}

@@ -329,7 +329,7 @@ pub(crate) fn judge(bytes: &[u8], assigned: &Assigned, name: Name) -> Option<f32
         logits -= 2.0;
     }
     if name == Name::Key && usual_length(value) && !is_uuid(value) && names_credential(full) {
-        logits += 1.0;
+        logits += 0.4;
     }
     if is_sequence(value) {
         logits -= 0.8;
