@@ -1078,7 +1078,7 @@ fn after<'w, 't>(text: &str, words: &'w [Word<'t>], end: usize) -> (bool, Option
 
 /// True for a word that may follow as a noun: not one of those that join or go on a sentence.
 fn is_noun(word: &str) -> bool {
-    !GO_ON.binary_search(&word).is_ok() && word.len() > 2
+    GO_ON.binary_search(&word).is_err() && word.len() > 2
 }
 
 /// True for a capital inside a word where no name of a person has one: `MongoDB`, `ReLU`, `GitLab`, not `McKay`.
