@@ -185,6 +185,9 @@ pub(crate) struct ScanArgs {
     /// Also read what .gitignore and its kin name
     #[arg(long)]
     pub(crate) no_ignore: bool,
+    /// Rule file of your own, beside the rules that ship
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Option<PathBuf>,
     /// Names and places by the optional model, when `pii` is looked for: at some 10 KB/s, in the first 256 KB of a text
     #[arg(long, value_enum, default_value = "off")]
     pub(crate) ner: NerArg,
@@ -223,6 +226,9 @@ pub(crate) struct DetectArgs {
     /// Findings below this score are left out
     #[arg(long, value_name = "S")]
     pub(crate) min_score: Option<f32>,
+    /// Rule file of your own, beside the rules that ship
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Option<PathBuf>,
     /// Names and places by the optional model, when `pii` is looked for
     #[arg(long, value_enum, default_value = "auto")]
     pub(crate) ner: NerArg,
@@ -274,6 +280,9 @@ pub(crate) enum RulesCommand {
         rule: String,
         /// Text to try it on
         text: Option<String>,
+        /// Rule file of your own, beside the rules that ship
+        #[arg(long, value_name = "FILE")]
+        rules: Option<PathBuf>,
     },
 }
 

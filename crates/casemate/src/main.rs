@@ -11,6 +11,7 @@ mod output;
 mod playbooks;
 mod progress;
 mod refit;
+mod rule_file;
 mod state;
 mod wiring;
 

@@ -270,8 +270,11 @@ impl<R: Read> Table<R> {
             self.values.raw(&text, self.row, number, batch, &mut self.profiles);
             return Ok(true);
         }
+        // A line may hold an array, whose elements are rows as they are in a document.
         let place = (self.row, number);
-        self.values.walk(&text, place, self.limits.depth_max, batch, &mut self.profiles, &mut self.problems);
+        let last = self.values.walk(&text, place, self.limits.depth_max, batch, &mut self.profiles, &mut self.problems);
+        batch.rows += last.saturating_sub(self.row);
+        self.row = self.row.max(last);
         Ok(true)
     }
 

@@ -166,6 +166,11 @@ fn json_lines_and_documents() {
     let (seen, report) = read(&b"[{\"a\": 1}, {\"a\": 2}, 3]"[..], TableFormat::Json, TableLimits::default());
     assert_eq!(report.rows, 3);
     assert!(has(&seen, "a", "2", 2) && has(&seen, "(value)", "3", 3), "{seen:?}");
+    // Found by fuzzing: lines with arrays had cells in rows past the last.
+    let lines = b"[{\"a\":\"x\"},{\"a\":{\"b\":[[]]}}]\n{\"a\":\"y\"}\n[]\n";
+    let (seen, report) = read(&lines[..], TableFormat::JsonLines, TableLimits::default());
+    assert_eq!(report.rows, 4, "{seen:?}");
+    assert!(has(&seen, "a", "x", 1) && has(&seen, "a", "y", 3), "{seen:?}");
     let hostile = b"{\"\\u0000a\":{\"b\":1},\"a\":{\"\":2}}";
     let (seen, _) = read(&hostile[..], TableFormat::JsonLines, TableLimits::default());
     assert!(has(&seen, "\0a.b", "1", 1), "{seen:?}");

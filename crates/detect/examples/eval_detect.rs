@@ -1,7 +1,7 @@
 //! Writes predictions that the scorers of the evaluation sets read:
-//! `eval_detect pii|secrets GOLD.jsonl[.gz] PREDICTIONS.jsonl [--explain]`.
+//! `eval_detect pii|secrets GOLD.jsonl[.gz] PREDICTIONS.jsonl [--explain] [--all]`.
 //!
-//! `--explain` prints, for each case, the rules that fired, to standard error.
+//! `--all` takes every score down to .05, for calibration; `--explain` prints, for each case, the rules that fired, to standard error.
 #![expect(clippy::print_stderr, reason = "a command-line tool")]
 
 use std::{
@@ -19,7 +19,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: eval_detect pii|secrets GOLD OUT [--explain]".into());
     };
     let kinds = if what == "pii" { Kinds::PII } else { Kinds::SECRETS };
-    let options = ScanOptions::new(kinds, OperatingPoint::Redact);
+    let given = |option: &str| rest.iter().any(|r| r == option);
+    let mut options = ScanOptions::new(kinds, OperatingPoint::Redact);
+    if given("--all") {
+        options.min_score = 0.05;
+    }
     let file = File::open(gold)?;
     let reader: Box<dyn Read> =
         if gold.ends_with(".gz") { Box::new(flate2::read::GzDecoder::new(file)) } else { Box::new(file) };
@@ -38,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 })
             })
             .collect();
-        if rest.first().is_some_and(|r| r == "--explain") {
+        if given("--explain") {
             eprintln!("{} {}", case["id"], serde_json::to_string(&spans)?);
         }
         writeln!(out, "{}", json!({"id": case["id"], "findings": spans.len(), "spans": spans}))?;

@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         (bytes, run, all) = (bytes + text.len(), run + names.windows_run, all + names.windows);
         let found = if rules { Engine::builtin().scan(text, &options) } else { Vec::new() };
         let chars = |byte: usize| text[..byte].chars().count();
-        let spans: Vec<Value> = merge(text, found, &names.entities, 0.0)
+        let spans: Vec<Value> = merge(text, found, &names.entities, options.min_score)
             .iter()
             .map(|m| {
                 json!({"start": chars(m.span.start), "end": chars(m.span.end), "label": m.label(), "score": m.score})

@@ -12,7 +12,7 @@
 //!
 //! Reading order: [`package`] (which files, and whose), `onnx` (reads the weights), `bert` (the forward pass), `token`
 //! (WordPiece with places in the text), `window`, `gate` (which windows are worth the model's time), `spell` (labels to
-//! words), `people` and `places` (words to spans), `model`, `merge`, `cache`.
+//! words), `things` (what is no name), `people` and `places` (words to spans), `model`, `merge`, `cache`.
 //!
 //! Invariants: synchronous, no clock, no randomness; the only I/O is [`Model::load`]; files whose digest is not the
 //! one of [`package`] are not read further. Text beyond a limit is reported as not looked at, never as free of names.
@@ -29,6 +29,7 @@ pub mod package;
 mod people;
 mod places;
 mod spell;
+mod things;
 mod token;
 mod weights;
 mod window;

@@ -6,6 +6,7 @@ use casemate_finding::Span;
 
 use crate::gazetteer;
 use crate::spell::{Entity, Label, Word};
+use crate::things::is_thing;
 
 /// Least probability of a word of a name that is written with a capital.
 const NAME_MIN: f32 = 0.4;
@@ -117,7 +118,7 @@ pub(crate) fn people(text: &str, words: &[Word<'_>]) -> Vec<Entity> {
     runs.retain(|run| {
         let written = text.get(words[run.start].start..words[run.end - 1].end).unwrap_or_default();
         let is_word = words[run.clone()].iter().any(|w| w.text.len() > 1);
-        is_word && !is_company(text, words, run.end) && !gazetteer::has(written)
+        is_word && !is_company(text, words, run.end) && !gazetteer::has(written) && !is_thing(text, words, run.clone())
     });
     runs.into_iter()
         .map(|run| {

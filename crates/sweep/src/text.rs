@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use casemate_dataset::{DecodingReader, Encoding, detect_encoding};
-use casemate_detect::{Engine, Match, StreamScanner};
+use casemate_detect::{Match, StreamScanner};
 use casemate_finding::{Location, Span};
 
 use crate::{
@@ -125,7 +125,7 @@ fn decode(bytes: &[u8], encoding: Encoding, last: bool, piece: &mut String, brok
 pub(crate) struct Feed<'p> {
     plan: &'p ScanPlan,
     path: &'p str,
-    scanner: StreamScanner<'static>,
+    scanner: StreamScanner<'p>,
     allowances: Allowances,
     piece: String,
     place: Place,
@@ -143,7 +143,7 @@ impl<'p> Feed<'p> {
         Self {
             plan,
             path,
-            scanner: StreamScanner::new(Engine::builtin(), plan.options(path)),
+            scanner: StreamScanner::new(plan.engine(), plan.options(path)),
             allowances: Allowances::default(),
             piece: String::new(),
             place: Place::start(),

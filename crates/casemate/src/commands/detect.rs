@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use casemate_classify::{Channel, Classifier};
 use casemate_detect::{Engine, Kinds, OperatingPoint, ScanOptions};
@@ -13,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::{ChannelArg, DetectArgs, Global, Kind};
 use crate::exit::Exit;
 use crate::failure::{Done, Failure};
-use crate::models;
+use crate::{models, rule_file};
 
 /// A longer line is *not scanned*, and said to be.
 const LINE_BYTES_MAX: u64 = 16 << 20;
@@ -88,6 +89,8 @@ fn not_scanned(line: u64, why: &str) -> Value {
 
 struct Detector {
     options: Option<ScanOptions>,
+    /// The rules that ship, unless a file adds some.
+    engine: Option<Arc<Engine>>,
     names: Option<CachedModel>,
     /// True if personal data is looked for, so that every line says whether names were.
     says_ner: bool,
@@ -119,6 +122,7 @@ impl Detector {
         }
         let pii = wants(Kind::Pii);
         Ok(Self {
+            engine: args.rules.as_deref().map(rule_file::engine_with).transpose()?,
             names: if pii { models::wanted(global, args.ner)? } else { None },
             says_ner: pii,
             min_score: args.min_score.unwrap_or(0.0),
@@ -138,7 +142,8 @@ impl Detector {
         let (mut found, mut scores, mut decisions) = (Vec::new(), Map::new(), Map::new());
         let mut not_scanned = None;
         if let Some(options) = &self.options {
-            let mut matches = Engine::builtin().scan(&row.text, options);
+            let engine = self.engine.as_deref().unwrap_or_else(|| Engine::builtin());
+            let mut matches = engine.scan(&row.text, options);
             if let Some(model) = &self.names {
                 let names = model.scan(&row.text, Gate::Signs, &Limits::default());
                 if !names.is_complete(&row.text) {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use casemate_detect::{Engine, Kinds, OperatingPoint, RuleSet, ScanOptions};
+use casemate_detect::{Engine, Kinds, OperatingPoint, ScanOptions};
 use casemate_report::printable;
 use serde_json::json;
 
@@ -10,28 +10,28 @@ use crate::cli::{Global, RulesCommand};
 use crate::exit::Exit;
 use crate::failure::{Done, Failure};
 use crate::output::{self, Format};
-
-/// A rule file larger than this is refused.
-const FILE_BYTES_MAX: u64 = 4 << 20;
+use crate::rule_file::engine_with;
 
 pub(super) fn run(global: &Global, command: RulesCommand) -> Done {
     match command {
         RulesCommand::List => list(global),
         RulesCommand::Test { file } => test(global, file.as_deref()),
-        RulesCommand::Explain { rule, text } => explain(global, &rule, text.as_deref()),
+        RulesCommand::Explain { rule, text, rules } => explain(global, &rule, text.as_deref(), rules.as_deref()),
     }
 }
 
 fn list(global: &Global) -> Done {
     let rules = Engine::builtin().rules();
     if global.format == Format::Json {
-        let rows: Vec<_> =
-            rules.iter().map(|r| json!({"id": r.id, "kind": r.kind.as_str(), "label": r.label})).collect();
+        let rows: Vec<_> = rules
+            .iter()
+            .map(|r| json!({"id": r.id, "kind": r.kind.as_str(), "label": r.label, "name": r.spec.name}))
+            .collect();
         output::json(&json!({ "rules": rows }));
     } else {
         output::table(
-            &["rule", "kind", "label"],
-            rules.iter().map(|r| vec![r.id.to_string(), r.kind.as_str().into(), r.label.to_string()]),
+            &["rule", "kind", "label", "finds"],
+            rules.iter().map(|r| vec![r.id.clone(), r.kind.as_str().into(), r.label.clone(), r.spec.name.clone()]),
         );
         output::line(format!("{} rules. `casemate rules explain RULE` says what one looks for.", rules.len()));
     }
@@ -39,14 +39,8 @@ fn list(global: &Global) -> Done {
 }
 
 fn test(global: &Global, file: Option<&Path>) -> Done {
-    let own;
-    let engine = match file {
-        None => Engine::builtin(),
-        Some(path) => {
-            own = engine_with(path)?;
-            &own
-        }
-    };
+    let own = file.map(engine_with).transpose()?;
+    let engine = own.as_deref().unwrap_or_else(|| Engine::builtin());
     let failures: Vec<String> = engine.rules().iter().flat_map(|r| engine.test_rule(r)).collect();
     if global.format == Format::Json {
         output::json(&json!({"rules": engine.rules().len(), "failures": failures, "ok": failures.is_empty()}));
@@ -59,23 +53,9 @@ fn test(global: &Global, file: Option<&Path>) -> Done {
     Ok(if failures.is_empty() { Exit::Ok } else { Exit::Blocked })
 }
 
-fn engine_with(path: &Path) -> Result<Engine, Failure> {
-    let what = "cannot use the rule file";
-    let shown = path.display().to_string();
-    let refuse =
-        |why: String| Failure::usage(what, why).at(&shown).remedy("`casemate rules explain RULE` shows a rule's parts");
-    let size = std::fs::metadata(path).map_err(|e| refuse(e.to_string()))?.len();
-    if size > FILE_BYTES_MAX {
-        return Err(refuse(format!("{size} bytes, the limit is {FILE_BYTES_MAX}")));
-    }
-    let text = std::fs::read_to_string(path).map_err(|e| refuse(e.to_string()))?;
-    let mut set = RuleSet::builtin().map_err(|e| refuse(e.to_string()))?;
-    set.add_toml(&text).map_err(|e| refuse(e.to_string()))?;
-    Engine::new(&set).map_err(|e| refuse(e.to_string()))
-}
-
-fn explain(global: &Global, id: &str, text: Option<&str>) -> Done {
-    let engine = Engine::builtin();
+fn explain(global: &Global, id: &str, text: Option<&str>, file: Option<&Path>) -> Done {
+    let own = file.map(engine_with).transpose()?;
+    let engine = own.as_deref().unwrap_or_else(|| Engine::builtin());
     let Some(rule) = engine.rule(id) else {
         let near: Vec<_> = engine
             .rules()

@@ -273,3 +273,49 @@ fn first_person(dir: &std::path::Path) {
     assert!(BufReader::new(out).lines().map_while(Result::ok).any(|line| line == "}"), "it never was ready");
     running.kill();
 }
+
+#[test]
+fn rules_of_ones_own_are_used_and_a_hostile_one_is_refused() {
+    let dir = folder();
+    let rule = "[[rule]]\nid = \"secret/corp\"\nname = \"key of the corporation\"\ntokens = [\"corp_{alnum:24}\"]\n\
+                examples = [\"see corp_{alnum:24}\"]\ncounterexamples = [\"see corp_short\"]\n";
+    std::fs::write(dir.path().join("own.toml"), rule).expect("writes");
+    // Made here, so that no scanner finds it in this file.
+    let text = format!("see corp_{} there", "aB3dE6gH9jK2".repeat(2));
+    std::fs::write(dir.path().join("note.txt"), &text).expect("writes");
+    std::fs::write(dir.path().join("in.jsonl"), format!("{{\"id\":1,\"text\":\"{text}\"}}\n")).expect("writes");
+    for (more, found) in [(&[][..], 0), (&["--rules", "own.toml"], 1)] {
+        let detected = run(dir.path(), &[&["detect", "in.jsonl", "--kinds", "secrets"], more].concat());
+        let line: Value = serde_json::from_slice(&detected.stdout).expect("one line");
+        let findings = line["findings"].as_array().expect("findings");
+        assert_eq!(findings.len(), found, "{line}");
+        assert!(findings.iter().all(|f| f["rule"] == "secret/corp" && f["start"] == 4 && f["end"] == 33), "{line}");
+        let scanned =
+            run(dir.path(), &[&["scan", "note.txt", "--kinds", "secrets", "--format", "json"], more].concat());
+        let document: Value = serde_json::from_slice(&scanned.stdout).expect("JSON");
+        assert_eq!(document.to_string().contains("secret/corp"), found == 1, "{document}");
+    }
+    let explained = run(dir.path(), &["rules", "explain", "secret/corp", "--rules", "own.toml"]);
+    assert!(stdout(&explained).contains("key of the corporation"), "{}", stderr(&explained));
+    let hostile = rule.replace("tokens", "keywords = [\"corp\"]\nregex = \"((a{1,999}){1,999}){1,999}\"\ntokens");
+    std::fs::write(dir.path().join("own.toml"), hostile).expect("writes");
+    for command in [&["rules", "test", "own.toml"][..], &["detect", "in.jsonl", "--rules", "own.toml"]] {
+        let output = run(dir.path(), command);
+        assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
+        assert!(stderr(&output).contains("rule secret/corp: regex refused"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_baseline_among_what_is_scanned_lets_through_what_it_knows_and_is_no_finding() {
+    let dir = folder();
+    // Made here, so that no scanner finds it in this file.
+    let key: String =
+        (0..36u32).map(|i| char::from(b"q7Wz2Rk9"[((i * i + 3 * i) % 8) as usize] + (i % 3) as u8)).collect();
+    std::fs::write(dir.path().join("app.py"), format!("API_KEY = \"{key}\"\n")).expect("writes");
+    let scan = ["scan", ".", "--kinds", "pii,secrets", "--fingerprint-key", "print.key"];
+    assert_eq!(run(dir.path(), &scan).status.code(), Some(20));
+    assert_eq!(run(dir.path(), &[&scan[..], &["--write-baseline", "known.json"]].concat()).status.code(), Some(0));
+    let again = run(dir.path(), &[&scan[..], &["--baseline", "known.json"]].concat());
+    assert_eq!(again.status.code(), Some(0), "{}", stdout(&again));
+}

@@ -6,6 +6,7 @@ mod demonstration;
 mod feedback;
 mod kill;
 mod kill_play;
+mod model_index;
 mod models;
 mod own_check;
 mod process;

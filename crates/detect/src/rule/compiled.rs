@@ -91,6 +91,12 @@ impl Rule {
         line("keywords", &spec.keywords);
         line("words for it", &spec.context);
         line("words against it", &spec.against);
+        if !spec.runs.is_empty() {
+            let _ = writeln!(out, "  runs of letters and digits of length: {:?}", spec.runs);
+        }
+        if let Some(find) = spec.find {
+            let _ = writeln!(out, "  recogniser: {find:?}");
+        }
         if let Some(regex) = &spec.regex {
             let _ = writeln!(out, "  regex: {regex}");
         }
@@ -105,8 +111,20 @@ impl Rule {
             );
         }
         let _ = writeln!(out, "  probability without context: {}", spec.prior);
+        if let Some(prior) = spec.prior_bare {
+            let _ = writeln!(out, "  the same where it is written plainly: {prior}");
+        }
+        if let Some(other) = &spec.requires {
+            let _ = writeln!(out, "  blocks only near a match of: {other}");
+        }
         if spec.needs_context {
             let _ = writeln!(out, "  never reported without a context word");
+        }
+        // Templates stay templates: an example written out would look like a secret.
+        for (name, list) in [("finds", &spec.examples), ("passes over", &spec.counterexamples)] {
+            for example in list {
+                let _ = writeln!(out, "  {name}: {}", example.escape_debug());
+            }
         }
         out
     }

@@ -182,7 +182,7 @@ impl Pass<'_> {
                 let extra = if keyed {
                     2.0
                 } else if usual || exact {
-                    0.0
+                    0.2
                 } else {
                     -0.3
                 } - if assigned.operator { 0.0 } else { 0.5 }

@@ -1,6 +1,6 @@
 //! All written forms of numbers and codes in one trie, walked from the start of a token.
 
-use crate::bytes::WORD;
+use crate::bytes::{DIGIT, WORD};
 
 /// Columns of the trie: digit, letter, and the separators that masks may hold.
 const SEPARATORS: &[u8] = b" -./()+";
@@ -131,7 +131,9 @@ pub(crate) fn ends_here(bytes: &[u8], end: usize) -> bool {
         None => true,
         Some(b) if WORD.has(*b) => false,
         Some(b'-' | b'.' | b'/' | b'@') => !bytes.get(end + 1).is_some_and(|b| WORD.has(*b)),
-        Some(b',' | b':') => !bytes.get(end + 1).is_some_and(u8::is_ascii_digit),
+        // `1,234` goes on; `536-22-1234,1980` is the next column.
+        Some(b',') => !(1..=3).contains(&DIGIT.run_end(bytes, end + 1, 4).saturating_sub(end + 1)),
+        Some(b':') => !bytes.get(end + 1).is_some_and(u8::is_ascii_digit),
         Some(_) => true,
     }
 }

@@ -102,10 +102,11 @@ impl Engine {
         options: &ScanOptions,
         out: &mut Vec<Match>,
     ) {
-        if candidate.score < options.min_score {
+        let rule = &self.rules[usize::from(candidate.rule)];
+        let score = score::promised(rule.kind, candidate.score);
+        if score < options.min_score {
             return;
         }
-        let rule = &self.rules[usize::from(candidate.rule)];
         if !options.allow_values.is_empty()
             && text.get(candidate.start..candidate.end).is_some_and(|value| options.allow_values.contains(value))
         {
@@ -115,7 +116,7 @@ impl Engine {
             rule: Arc::clone(rule),
             kind: rule.kind,
             span: casemate_finding::Span::new(offset + candidate.start, offset + candidate.end),
-            score: candidate.score,
+            score,
         });
     }
 }

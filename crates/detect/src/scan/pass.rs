@@ -1,6 +1,10 @@
 //! One scan over one piece of text: what it has found so far, and in which order it looks.
 
-use super::{Candidate, Engine, Hit, score::sigmoid, tail::Tail};
+use super::{
+    Candidate, Engine, Hit,
+    score::{promised, sigmoid},
+    tail::Tail,
+};
 use crate::{
     Kind, ScanOptions,
     rule::{Finder, WordSet},
@@ -150,10 +154,10 @@ impl<'a> Pass<'a> {
         tail: Option<Tail>,
         out: &mut Vec<Candidate>,
     ) {
-        if score < 0.05 || score < self.options.min_score {
+        let spec = &self.engine.rules[usize::from(rule)];
+        if score < 0.05 || promised(spec.kind, score) < self.options.min_score {
             return;
         }
-        let spec = &self.engine.rules[usize::from(rule)];
         let rank = match spec.kind {
             Kind::Pii => 1,
             Kind::Secret if spec.find == Some(Finder::Generic) => 0,

@@ -2,7 +2,7 @@
 
 use super::pass::Pass;
 use crate::{
-    Rule,
+    Kind, Rule,
     limits::{CONTEXT_AFTER, CONTEXT_BEFORE},
 };
 
@@ -22,6 +22,16 @@ pub(crate) fn logit(p: f32) -> f32 {
 /// The probability of log odds.
 pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
+}
+
+/// How much surer personal data is than its sum says, above even odds. By `bench/detect_calibration.py` on the dev split:
+/// 120 findings of .6 to .9 were all right, so .6 has to come out near .95.
+const PII_SURENESS: f32 = 7.0;
+
+/// What a sum's probability is worth: the score that is reported and compared with a threshold. Even odds stay even odds.
+/// Secrets are left as they are: their set's share of positives is artificial, so that it calibrates nothing.
+pub(crate) fn promised(kind: Kind, score: f32) -> f32 {
+    if kind == Kind::Pii && score > 0.5 { sigmoid(PII_SURENESS * logit(score)) } else { score }
 }
 
 /// What the words around a candidate say.

@@ -10,11 +10,13 @@ use crate::{
 const NAME_MAX: usize = 64;
 /// Longest value.
 const VALUE_MAX: usize = 1_500;
+/// Longest tag between a name and its value.
+const TAG_MAX: usize = 40;
 /// Farthest closing quote.
 const QUOTED_MAX: usize = 200;
 
 /// What may stand between a name and its value.
-const GAP: ByteSet = ByteSet::of(b" \t\r\n\"'=:,()>|?!`\\{}[]&~+;_-");
+const GAP: ByteSet = ByteSet::of(b" \t\r\n\"'=:,()>|?!`\\{}[]&~+;_-*");
 /// What ends a value without quotes.
 const STOP: ByteSet = ByteSet::of(b" \t\r\n\"'`,;<>(){}[]|&\\");
 /// What ends a value in quotes.
@@ -91,6 +93,7 @@ const FILLERS: &[&[u8]] = &[
     b"tok",
     b"token",
     b"tokens",
+    b"type",
     b"user",
     b"username",
     b"val",
@@ -148,15 +151,26 @@ pub(crate) fn value_after(bytes: &[u8], start: usize, end: usize) -> Option<Assi
     }
     let limit = bytes.len().min(name_end + ASSIGN_GAP_MAX);
     let mut i = name_end;
-    let (mut operator, mut fillers, mut lines) = (false, 0u8, 0);
+    // `--api-key …` is as good as a sign between.
+    let flag = bytes[name_start..].starts_with(b"--") && bytes.get(name_end) == Some(&b' ');
+    let (mut operator, mut fillers, mut lines) = (flag, 0u8, 0);
     loop {
         let gap_start = i;
-        while i < limit && GAP.has(bytes[i]) {
+        while i < limit {
+            if let Some(after) = markup(bytes, i, limit) {
+                (i, operator) = (after, true);
+                continue;
+            }
+            if !GAP.has(bytes[i]) {
+                break;
+            }
             match bytes[i] {
                 b'\n' => lines += 1,
                 b'=' | b':' => operator = true,
                 b',' if matches!(bytes[i - 1], b'"' | b'\'') => operator = true,
                 b'>' if i > 0 && bytes[i - 1] != b'-' => operator = true,
+                // A cell of a table.
+                b'|' if bytes[i - 1] == b' ' && bytes.get(i + 1) == Some(&b' ') => operator = true,
                 // `_` and `-` begin values too.
                 b'_' | b'-'
                     if bytes.get(i + 1).is_some_and(|b| ALNUM.has(*b))
@@ -175,7 +189,14 @@ pub(crate) fn value_after(bytes: &[u8], start: usize, end: usize) -> Option<Assi
         let quote = bytes[..i].last().copied().filter(|b| matches!(b, b'"' | b'\'' | b'`'));
         // After `:` a `=` inside the value is a part of it.
         let chains = bytes[name_end..i].contains(&b'=') || !operator;
-        let value = value_at(bytes, i, quote, chains)?;
+        let mut value = value_at(bytes, i, quote, chains)?;
+        if quote.is_none()
+            && let Some(rest) = bytes[value.0..value.1].strip_suffix(b"=")
+            && [&b"value"[..], b"content", b"default"].iter().any(|w| rest.eq_ignore_ascii_case(w))
+        {
+            // `name="token" value="…"`.
+            value.1 -= 1;
+        }
         let word = &bytes[value.0..value.1];
         let quoted = quote.is_some_and(|q| bytes.get(value.1) == Some(&q));
         let next_assigns = bytes[value.1..bytes.len().min(value.1 + 3)].iter().any(|b| matches!(b, b'=' | b':'));
@@ -186,6 +207,29 @@ pub(crate) fn value_after(bytes: &[u8], start: usize, end: usize) -> Option<Assi
         }
         let call = matches!(bytes.get(value.1), Some(b'(' | b'['));
         return Some(Assigned { name: (name_start, name_end), value, quoted, operator, call, fillers });
+    }
+}
+
+/// Where what stands between a name and its value goes on, if at `at` there is more of it than one sign: the end of an
+/// element and the beginning of one that holds a value (`</key><string>`), an arrow (`<-`), or the letter of a string of
+/// its own kind (`N'…'`, `b"…"`).
+fn markup(bytes: &[u8], at: usize, limit: usize) -> Option<usize> {
+    let next = *bytes.get(at + 1)?;
+    match bytes[at] {
+        b'<' if next == b'-' => Some(at + 2),
+        b'<' => {
+            let name = &bytes[at + 1..limit.min(at + 1 + TAG_MAX)];
+            let end = name.iter().position(|b| *b == b'>')?;
+            let holds = [&b"string"[..], b"value", b"data", b"str"];
+            let tag = &name[..end];
+            (tag.first() == Some(&b'/') || holds.iter().any(|h| tag.eq_ignore_ascii_case(h))).then_some(at + end + 2)
+        }
+        b'N' | b'n' | b'b' | b'r' | b'f' | b'u' | b'E' | b'@'
+            if matches!(next, b'"' | b'\'') && matches!(bytes[at - 1], b' ' | b'=' | b'(' | b',' | b':') =>
+        {
+            Some(at + 1)
+        }
+        _ => None,
     }
 }
 
@@ -256,5 +300,13 @@ mod tests {
         check("acme_token: x7q=9ktm2v", "token", Some("x7q=9ktm2v"));
         check("token=a1=b2", "token", Some("a1"));
         check("password:", "password", None);
+        check("<add key=\"AcmeSecret\" value=\"abc123\"/>", "Secret", Some("abc123"));
+        check("<key>acmeToken</key>\n<string>abc123</string>", "Token", Some("abc123"));
+        check("<name>acme.secret</name><value>abc123</value>", "secret", Some("abc123"));
+        check("token <- \"abc123\"", "token", Some("abc123"));
+        check("PASSWORD = N'abc123'", "PASSWORD", Some("abc123"));
+        check("- **Password**: `abc123`", "Password", Some("abc123"));
+        check("variable \"token\" {\n  type = string\n  default = \"abc123\"", "token", Some("abc123"));
+        check("| api key | abc123 |", "key", Some("abc123"));
     }
 }

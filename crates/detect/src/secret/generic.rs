@@ -23,6 +23,7 @@ const NOT_SECRETS: &[&str] = &[
     "uri",
     "host",
     "hostname",
+    "domain",
     "user",
     "username",
     "type",
@@ -147,6 +148,12 @@ fn looks_encoded(name: &[u8]) -> bool {
         && rarity(name) > 5.6
 }
 
+/// True if the last line between a name and its value says that a value comes: `value: `, `Default: `, `<string>`.
+fn announces_value(gap: &[u8]) -> bool {
+    let line = gap.rsplit(|b| *b == b'\n').next().unwrap_or_default().trim_ascii_start().to_ascii_lowercase();
+    [&b"value"[..], b"\"value", b"default", b"<string", b"<value"].iter().any(|word| line.starts_with(word))
+}
+
 /// True if the name leaves no doubt: `api_key`, `clientSecret`, `auth token`, where `key` alone may be that of a record.
 fn names_credential(name: &[u8]) -> bool {
     let lower = name[..name.len().min(96)].to_ascii_lowercase();
@@ -239,7 +246,8 @@ pub(crate) fn judge(bytes: &[u8], assigned: &Assigned, name: Name) -> Option<f32
     if !assigned.operator && !gap.iter().any(|b| matches!(b, b' ' | b'\t' | b'"' | b'\'' | b'`' | b'(')) {
         return None;
     }
-    let cut = bytes[assigned.value.1..].starts_with(b"..") || (gap.contains(&b'\n') && !assigned.quoted);
+    let cut = bytes[assigned.value.1..].starts_with(b"..")
+        || (gap.contains(&b'\n') && !assigned.quoted && !announces_value(gap));
     if cut || value.len() < 6 || value.len() > 400 || assigned.call || is_placeholder(value) || value.contains(&b' ') {
         return None;
     }
@@ -320,6 +328,9 @@ pub(crate) fn judge(bytes: &[u8], assigned: &Assigned, name: Name) -> Option<f32
     if odd_hex(value) {
         logits -= 2.0;
     }
+    if name == Name::Key && usual_length(value) && !is_uuid(value) && names_credential(full) {
+        logits += 0.4;
+    }
     if is_sequence(value) {
         logits -= 0.8;
     }
@@ -334,7 +345,9 @@ pub(crate) fn judge(bytes: &[u8], assigned: &Assigned, name: Name) -> Option<f32
         logits -= 1.5;
     }
     if !assigned.operator {
-        logits -= 2.0;
+        // `ENV API_TOKEN …`, `set(API_KEY "…")`: only variables are written so.
+        let variable = full.contains(&b'_') && !full.iter().any(u8::is_ascii_lowercase);
+        logits -= if variable { 1.0 } else { 2.0 };
     }
     if assigned.fillers > 1 {
         logits -= 0.5;

@@ -18,6 +18,7 @@ use crate::failure::{Done, Failure};
 use crate::models;
 use crate::output::{self, Format};
 use crate::progress;
+use crate::rule_file;
 
 pub(super) fn run(global: &Global, args: &ScanArgs) -> Done {
     let key = fingerprint_key(global, args)?;
@@ -96,6 +97,7 @@ fn plan(args: &ScanArgs, key: &NamedKey) -> Result<ScanPlan, Failure> {
     }
     let mut plan = ScanPlan::new(targets, kinds, Key::new(key.bytes));
     plan.respect_ignore = !args.no_ignore;
+    plan.engine = args.rules.as_deref().map(rule_file::engine_with).transpose()?;
     if let Some(path) = &args.baseline {
         plan.baseline = Some(baseline(path, &key.name)?);
     }
