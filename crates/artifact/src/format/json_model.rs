@@ -2,7 +2,7 @@
 
 use super::export::Export;
 use super::json::{self, Event, JsonError, Scalar};
-use super::{code, keras, paddle, template, worst};
+use super::{code, keras, loader_names, paddle, template, worst};
 use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
 use crate::rules;
 use crate::scan::{Job, Scan};
@@ -29,6 +29,8 @@ struct Seen {
     paddle: bool,
     operators: Vec<(u64, String)>,
     export: Export,
+    /// The latest `_class_name`, alone or of a list.
+    class_name: Option<String>,
     findings: Vec<(&'static rules::Rule, crate::ArtifactSeverity, u64, String, String)>,
     templates: Vec<(String, u64, String)>,
     /// More templates than are kept.
@@ -117,6 +119,12 @@ pub(crate) fn scan_json(scan: &mut Scan<'_, '_>, job: &Job<'_>, name: &str) {
 fn event(seen: &mut Seen, e: &Event<'_>) {
     match e {
         Event::Text { key, value, at } => {
+            if *key == "_class_name" {
+                seen.class_name = Some((*value).to_owned());
+            }
+            if let Some((rule, severity, why, evidence)) = loader_names::of_text(key, value) {
+                seen.findings.push((rule, severity, *at as u64, why.into(), evidence));
+            }
             if template::is_template(value) {
                 if seen.templates.len() < TEXTS_MAX {
                     seen.templates.push(((*key).to_owned(), *at as u64, (*value).to_owned()));
@@ -170,25 +178,8 @@ fn event(seen: &mut Seen, e: &Event<'_>) {
                     kind,
                 ));
             }
-            if *key == "auto_map" {
-                for (class, target) in fields.iter() {
-                    if let Scalar::Text(target) = target {
-                        let remote = target.contains("--");
-                        let severity = if remote { Dangerous } else { Suspicious };
-                        let message = if remote {
-                            "names code of another repository, which is downloaded and run when the model is loaded"
-                        } else {
-                            "names Python code beside the model, which is run when the model is loaded with trust_remote_code"
-                        };
-                        seen.findings.push((
-                            &rules::REMOTE_CODE,
-                            severity,
-                            at,
-                            message.into(),
-                            format!("{class}: {target}"),
-                        ));
-                    }
-                }
+            for (rule, severity, why, evidence) in loader_names::of_object(key, fields, seen.class_name.as_deref()) {
+                seen.findings.push((rule, severity, at, why.into(), evidence));
             }
             for (k, v) in fields.iter() {
                 match (k.as_str(), v) {

@@ -2,14 +2,14 @@
 //! `__reduce__` of the class or the reducer that its library registers.
 
 use super::Contract::{
-    self, Any, Class, ClassFirst, Codec, Getattr, Nested, Partial, RebuildFromType, Ref, TypeOf, UfuncName,
+    self, Any, Class, ClassFirst, Codec, Getattr, Iter, Nested, Partial, RebuildFromType, Ref, TypeOf, UfuncName,
 };
 
 static TABLE: &[(&str, Contract, &str)] = &[
     (
         "builtins",
         Any,
-        "set frozenset list dict tuple bytes bytearray int long float str unicode bool complex object range xrange slice iter enumerate zip reversed Ellipsis NotImplemented buffer",
+        "set frozenset list dict tuple bytes bytearray int long float str unicode bool complex object range xrange slice enumerate zip reversed Ellipsis NotImplemented buffer",
     ),
     (
         "builtins",
@@ -23,6 +23,7 @@ static TABLE: &[(&str, Contract, &str)] = &[
     ),
     ("builtins", Getattr, "getattr"),
     ("builtins", TypeOf, "type"),
+    ("builtins", Iter, "iter"),
     (
         "exceptions",
         Any,

@@ -39,6 +39,8 @@ pub(crate) enum Contract {
     UfuncName,
     /// `rebuild(function, type, args, state)`: the function must be allowed and is called.
     RebuildFromType,
+    /// `iter(values)`: with a second argument the first is called at each step.
+    Iter,
 }
 
 /// What the policy says of one name.
@@ -104,6 +106,18 @@ pub(crate) fn is_escape_attribute(name: &str) -> bool {
             | "func_globals"
             | "im_func"
     )
+}
+
+/// What an attribute looked up by name on an object leads to, where it is no gadget by its name alone: members of
+/// enumerations and the like begin with a capital letter, methods do not.
+pub(crate) fn judge_attribute(name: &str) -> (ArtifactSeverity, &'static str) {
+    if !name.trim_start_matches('_').starts_with(|c: char| c.is_ascii_lowercase()) {
+        return (ArtifactSeverity::Allowed, "");
+    }
+    if danger::is_acting_method(name) {
+        return (ArtifactSeverity::Suspicious, "looks up a method that touches files, processes or other code");
+    }
+    (ArtifactSeverity::Review, "looks up a method of an object by its name, which may be called later")
 }
 
 /// Judges `module.name` as `find_class` would resolve it.
