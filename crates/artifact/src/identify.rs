@@ -69,6 +69,12 @@ fn containers<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, head: &[u8], name: &st
         scan.format("joblib-zf");
         scan.enqueue(job, Child::packed("content", job.source.sub(at, u64::MAX), job.hint, Codec::Zlib));
     }
+    if let Some(format) = unread_archive(head) {
+        scan.format(format);
+        let message = format!("is an archive of a kind that is not read ({format}), which no model writer makes");
+        scan.find(&rules::ARCHIVE_UNREAD, Review, 0, message, String::new(), &[]);
+        scan.incomplete(format!("{format} archives are not read"));
+    }
     if let Some(codec) = codec_of(head) {
         scan.format(codec.as_str());
         let inner = name.rsplit_once('.').map_or("content".to_owned(), |(stem, _)| stem.to_owned());
@@ -349,6 +355,25 @@ fn crc32(source: &Source<'_>) -> u32 {
         h.update(&buf[..n]);
         at += n as u64;
     }
+}
+
+/// Archives and packed files that no reader here opens; what is in them is unknown, not clean.
+fn unread_archive(head: &[u8]) -> Option<&'static str> {
+    Some(match head {
+        [b'R', b'a', b'r', b'!', 0x1a, 7, ..] => "rar",
+        [b'M', b'S', b'C', b'F', 0, 0, 0, 0, ..] => "cab",
+        [0x1f, 0x9d, ..] => "compress",
+        [b'L', b'Z', b'I', b'P', 0 | 1, ..] => "lzip",
+        [0x89, b'L', b'Z', b'O', 0, b'\r', b'\n', ..] => "lzop",
+        [0xff, 6, 0, 0, b's', b'N', b'a', b'P', b'p', b'Y', ..] => "snappy",
+        [b'x', b'a', b'r', b'!', 0, ..] => "xar",
+        [b'!', b'<', b'a', b'r', b'c', b'h', b'>', b'\n', ..] => "ar",
+        [b'0', b'7', b'0', b'7', b'0', b'1' | b'2' | b'7', b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..] => "cpio",
+        [b'h', b's', b'q', b's', ..] => "squashfs",
+        [_, _, b'-', b'l', b'h', b'0'..=b'7' | b'd', b'-', ..] => "lha",
+        [0x60, 0xea, _, _, 0x1e..=0x30, ..] => "arj",
+        _ => return None,
+    })
 }
 
 /// The codec whose magic `head` begins with.

@@ -4,9 +4,10 @@
 use std::collections::HashSet;
 
 use super::{code, keras};
+use crate::pickle;
 use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
 use crate::rules;
-use crate::scan::{Job, Scan, printable};
+use crate::scan::{Child, Hint, Job, Scan, printable};
 use crate::source::{Source, Window};
 
 const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
@@ -32,6 +33,8 @@ pub(crate) fn signature_at(source: &Source<'_>) -> Option<u64> {
     None
 }
 
+/// Attributes that look like pickles and are looked into.
+const PICKLES_MAX: usize = 4096;
 /// Addresses of objects, or of nodes of the trees that hold them, remembered for one file.
 const ADDRESSES_MAX: usize = 1 << 20;
 
@@ -59,6 +62,8 @@ struct Hdf<'s, 'a> {
     base: u64,
     /// Nodes of the trees of all groups.
     nodes: Open,
+    /// Attributes that look like pickles, with their places.
+    pickles: Vec<(u64, Source<'a>)>,
 }
 
 impl Hdf<'_, '_> {
@@ -76,9 +81,9 @@ fn le(b: &[u8], at: usize, n: usize) -> u64 {
 }
 
 /// Checks the structure, then the texts.
-pub(crate) fn scan_hdf5(scan: &mut Scan<'_, '_>, job: &Job<'_>, base: u64) {
+pub(crate) fn scan_hdf5<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, base: u64) {
     scan.format("hdf5");
-    let mut hdf = Hdf { window: Window::new(&job.source), base, nodes: Open::default() };
+    let mut hdf = Hdf { window: Window::new(&job.source), base, nodes: Open::default(), pickles: Vec::new() };
     if walk(scan, &mut hdf).is_none() {
         scan.find(
             &rules::LAYOUT,
@@ -88,6 +93,9 @@ pub(crate) fn scan_hdf5(scan: &mut Scan<'_, '_>, job: &Job<'_>, base: u64) {
             String::new(),
             &[],
         );
+    }
+    for (at, source) in hdf.pickles {
+        scan.enqueue(job, Child::plain(format!("@{at:#x}"), source, Hint::Guess));
     }
     texts(scan, job);
 }
@@ -256,6 +264,26 @@ fn handle(scan: &mut Scan<'_, '_>, hdf: &mut Hdf<'_, '_>, kind: u64, m: &[u8], a
                 if i >= m.len() {
                     break;
                 }
+            }
+        }
+        0x0c => {
+            // PyTables keeps what is no plain value as a pickle and unpickles it when the file is opened.
+            let (name, kind, space) = (le(m, 2, 2), le(m, 4, 2), le(m, 6, 2));
+            let from = match m.first() {
+                Some(1) => 8 + [name, kind, space].iter().map(|n| n.div_ceil(8) * 8).sum::<u64>(),
+                Some(2) => 8 + name + kind + space,
+                _ => 9 + name + kind + space,
+            };
+            let value = usize::try_from(from).ok().and_then(|i| m.get(i..)).unwrap_or_default();
+            if pickle::looks_like_pickle(&value[..value.len().min(512)]) {
+                if hdf.pickles.len() >= PICKLES_MAX {
+                    scan.incomplete(format!(
+                        "more than {PICKLES_MAX} attributes of an HDF5 file that look like pickles"
+                    ));
+                    return;
+                }
+                let source = hdf.window.source().sub(at + from, value.len() as u64);
+                hdf.pickles.push((at + from, source));
             }
         }
         0x11 => group(scan, hdf, hdf.base.saturating_add(le(m, 0, 8)), open),

@@ -3,9 +3,11 @@
 use super::export::Export;
 use super::json::{self, Event, JsonError, Scalar};
 use super::{code, keras, loader_names, paddle, template, worst};
+use crate::pickle;
 use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
 use crate::rules;
-use crate::scan::{Job, Scan};
+use crate::scan::{Child, Hint, Job, Scan};
+use crate::source::Source;
 
 /// True when the part begins like a JSON object or array.
 pub(crate) fn looks_like_json(head: &[u8]) -> bool {
@@ -29,6 +31,10 @@ struct Seen {
     paddle: bool,
     operators: Vec<(u64, String)>,
     export: Export,
+    /// Values that are pickles in base64 or hex, decoded.
+    pickles: Vec<(u64, Vec<u8>)>,
+    /// More of them than are kept.
+    more_pickles: bool,
     /// The latest `_class_name`, alone or of a list.
     class_name: Option<String>,
     findings: Vec<(&'static rules::Rule, crate::ArtifactSeverity, u64, String, String)>,
@@ -40,8 +46,11 @@ struct Seen {
 /// Templates, findings and operators kept of one document.
 const TEXTS_MAX: usize = 64;
 
+/// Longest text that is decoded.
+const PICKLE_TEXT_BYTES_MAX: usize = 4 << 20;
+
 /// Reads the document and reports what its values make a loader do.
-pub(crate) fn scan_json(scan: &mut Scan<'_, '_>, job: &Job<'_>, name: &str) {
+pub(crate) fn scan_json<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, name: &str) {
     scan.format("json");
     let Some(text) = job.source.whole(scan.config.text_bytes_max) else {
         scan.incomplete("a JSON document longer than the limit");
@@ -90,6 +99,12 @@ pub(crate) fn scan_json(scan: &mut Scan<'_, '_>, job: &Job<'_>, name: &str) {
     for (rule, severity, at, message, evidence) in seen.findings {
         scan.find(rule, severity, at, message, evidence, &[]);
     }
+    if seen.more_pickles {
+        scan.incomplete(format!("more than {TEXTS_MAX} pickles in a JSON document"));
+    }
+    for (at, bytes) in seen.pickles {
+        scan.enqueue(job, Child::plain(format!("@{at:#x}:text"), Source::owned(bytes), Hint::Guess));
+    }
     if seen.more {
         scan.incomplete(format!("more than {TEXTS_MAX} templates in a JSON document"));
     }
@@ -119,6 +134,18 @@ pub(crate) fn scan_json(scan: &mut Scan<'_, '_>, job: &Job<'_>, name: &str) {
 fn event(seen: &mut Seen, e: &Event<'_>) {
     match e {
         Event::Text { key, value, at } => {
+            // stable-baselines3 and others keep pickles as text.
+            if value.len() >= 16
+                && value.len() <= PICKLE_TEXT_BYTES_MAX
+                && (value.starts_with("gA") || value.starts_with("800"))
+                && let Some(bytes) = pickle::decode_encoded(value.as_bytes())
+            {
+                if seen.pickles.len() < TEXTS_MAX {
+                    seen.pickles.push((*at as u64, bytes));
+                } else {
+                    seen.more_pickles = true;
+                }
+            }
             if *key == "_class_name" {
                 seen.class_name = Some((*value).to_owned());
             }

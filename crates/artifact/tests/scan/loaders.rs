@@ -135,6 +135,43 @@ fn objects_of_other_platforms() {
 }
 
 #[test]
+fn pickles_as_text_and_in_attributes() {
+    let evil = "gASVAAAAAAAAAACMAm9zlIwGc3lzdGVtlJOUjAJpZJSFlFKULg==";
+    let data = |text: &str| format!(r#"{{"policy_class": {{":type:": "x", ":serialized:": "{text}"}}}}"#).into_bytes();
+    check("data", &data(evil), Some(Dangerous));
+    check("data", &data("gAJLAUsCSwNLBIZ0Lg=="), None);
+    check("data", &data("800496AAAAAAAAAAAAAA"), None);
+    // PyTables: an attribute of the root whose value is a pickle.
+    let attribute = |value: &[u8]| {
+        let mut message = vec![1, 0, 8, 0, 8, 0, 8, 0];
+        message.extend([0; 24]);
+        message.extend(value);
+        message.resize(message.len().div_ceil(8) * 8, 0);
+        let mut v = b"\x89HDF\r\n\x1a\n\0\0\0\0\0\x08\x08\0\x04\0\x10\0\0\0\0\0".to_vec();
+        v.extend([0u64, u64::MAX, 4096, u64::MAX, 0, 96].iter().flat_map(|n| n.to_le_bytes()));
+        v.resize(96, 0);
+        v.extend([1, 0, 1, 0, 1, 0, 0, 0]);
+        v.extend((8 + message.len() as u32).to_le_bytes());
+        v.extend([0, 0, 0, 0, 0x0c, 0]);
+        v.extend((message.len() as u16).to_le_bytes());
+        v.extend([0; 4]);
+        v.extend(message);
+        v
+    };
+    check("t.h5", &attribute(b"cos\nsystem\n(S'id'\ntR."), Some(Dangerous));
+    check("t.h5", &attribute(b"(lp0\nI1\na."), None);
+    check("t.h5", &attribute(b"a text of some length."), None);
+}
+
+#[test]
+fn archives_that_are_not_read_are_not_clean() {
+    for begin in [&b"Rar!\x1a\x07\x01\0"[..], b"MSCF\0\0\0\0", b"LZIP\x01", b"!<arch>\n", b"\x1f\x9d\x90"] {
+        let r = scan_bytes("m.pkl", &[begin, &[0; 64]].concat(), &ScanConfig::default());
+        assert!(!r.complete && !r.is_clean(), "{begin:?}: {r:?}");
+    }
+}
+
+#[test]
 fn templates_in_lists_of_gguf() {
     let gguf = |template: &str| {
         let text = |v: &mut Vec<u8>, s: &str| {

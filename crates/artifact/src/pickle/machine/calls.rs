@@ -215,6 +215,10 @@ impl Machine<'_, '_> {
                 }
                 return instance;
             }
+            Contract::Getitem => match items.first().copied() {
+                Some(generic) if generic.tag() == Tag::Global && items.len() == 2 => return instance,
+                _ => (Suspicious, "takes an item out of a value"),
+            },
             Contract::Iter if items.len() == 1 && !self.forgotten(args) => return instance,
             Contract::Iter => (Suspicious, "makes an iterator that calls its first argument at each step"),
             Contract::Class => {
