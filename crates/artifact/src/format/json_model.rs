@@ -31,6 +31,8 @@ struct Seen {
     paddle: bool,
     operators: Vec<(u64, String)>,
     export: Export,
+    /// The document is the index of a model in several files.
+    index: bool,
     /// Values that are pickles in base64 or hex, decoded.
     pickles: Vec<(u64, Vec<u8>)>,
     /// More of them than are kept.
@@ -57,7 +59,7 @@ pub(crate) fn scan_json<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, name: &str) 
         return;
     };
     let text = text.strip_prefix(b"\xef\xbb\xbf").map_or(text.clone(), <[u8]>::to_vec);
-    let mut seen = Seen::default();
+    let mut seen = Seen { index: name.ends_with(".index.json"), ..Seen::default() };
     let mut elements = 0u64;
     let mut budget_left = true;
     let budget = &scan.budget;
@@ -149,7 +151,8 @@ fn event(seen: &mut Seen, e: &Event<'_>) {
             if *key == "_class_name" {
                 seen.class_name = Some((*value).to_owned());
             }
-            if let Some((rule, severity, why, evidence)) = loader_names::of_text(key, value) {
+            let part = if seen.index { loader_names::of_index(key, value) } else { None };
+            if let Some((rule, severity, why, evidence)) = part.or_else(|| loader_names::of_text(key, value)) {
                 seen.findings.push((rule, severity, *at as u64, why.into(), evidence));
             }
             if template::is_template(value) {

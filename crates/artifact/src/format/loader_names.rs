@@ -3,6 +3,7 @@
 
 use super::json::{Event, Scalar};
 use super::text::{self, in_package};
+use crate::container::path::escapes;
 use crate::policy;
 use crate::report::ArtifactSeverity::{self, Dangerous, Suspicious};
 use crate::rules::{self, Rule};
@@ -24,6 +25,12 @@ fn is_dotted(value: &str) -> bool {
     path.contains('.')
         && path.split('.').all(word)
         && repository.split(['/', '.']).all(|w| repository.is_empty() || word(w))
+}
+
+/// A string value of the index of a model in several files, which names the file of each tensor.
+pub(super) fn of_index(key: &str, value: &str) -> Option<Hit> {
+    let why = "names a part of the model outside its folder";
+    escapes(value).map(|_| (&rules::ARCHIVE_SLIP, Suspicious, why, format!("{key}: {value}")))
 }
 
 /// A string value; arrays of them stand under the key of the array.

@@ -38,6 +38,8 @@ fn configurations_in_json() {
         ("config.json", r#"{"auto_map": {"AutoTokenizer": ["a/b--tok.Tok", null]}}"#, Some(Dangerous)),
         ("config.json", r#"{"auto_map": {"AutoTokenizer": ["tok.Tok", null]}}"#, Some(Suspicious)),
         ("config.json", r#"{"auto_map": {"Other": "tok.Tok"}}"#, Some(Suspicious)),
+        ("model.safetensors.index.json", r#"{"weight_map": {"a": "../../other/x.bin"}}"#, Some(Suspicious)),
+        ("model.safetensors.index.json", r#"{"weight_map": {"a": "model-00001-of-00002.safetensors"}}"#, None),
         ("modules.json", r#"[{"idx": 0, "name": "0", "path": "", "type": "beside.Net"}]"#, Some(Suspicious)),
         ("modules.json", r#"[{"idx": 0, "name": "0", "path": "", "type": "os.system"}]"#, Some(Dangerous)),
         (

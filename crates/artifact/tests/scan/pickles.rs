@@ -223,6 +223,17 @@ fn what_stands_in_place_of_an_array_is_read_both_ways() {
 }
 
 #[test]
+fn arrays_beside_the_pickle() {
+    let file = |name: &str| {
+        let state = [text("filename"), text(name), text("subclass"), global("numpy", "ndarray")].concat();
+        pickle(&[&global("joblib.numpy_pickle", "NDArrayWrapper"), b")\x81}(", &state, b"ub"])
+    };
+    assert_eq!(scan(&file("/tmp/other.npy")).severity, Suspicious);
+    assert_eq!(scan(&file("../other.npy")).severity, Suspicious);
+    assert!(scan(&file("model.pkl_01.npy")).is_clean());
+}
+
+#[test]
 fn streams_that_begin_oddly_are_still_pickles() {
     let evil = b"0cos\nsystem\n(S'id'\ntR.";
     for (name, begin) in

@@ -500,6 +500,28 @@ impl Machine<'_, '_> {
         }
     }
 
+    /// joblib before 0.10 kept arrays in files beside the pickle: a name that leads elsewhere opens whatever is there, and
+    /// unpickles it.
+    pub(super) fn file_of_array(&mut self, object: Value, state: Value, at: u64) {
+        let Some((module, name)) = self.named(object).filter(|_| object.tag() == Tag::Instance) else { return };
+        if !matches!(name, "NDArrayWrapper" | "ZNDArrayWrapper") || !module.contains("numpy_pickle") {
+            return;
+        }
+        let Some(pairs) = self.arena.get(state).filter(|n| n.kind == Kind::Dict).map(|n| n.head.clone()) else {
+            return;
+        };
+        for pair in pairs.chunks_exact(2) {
+            if self.text_of(pair[0], 16).as_deref() != Some("filename") {
+                continue;
+            }
+            let file = self.text_of(pair[1], 1024).unwrap_or_default();
+            if file.is_empty() || file.contains(['/', '\\', '\0']) || file.starts_with("..") {
+                let message = "takes an array from a file that is not beside the pickle, and unpickles it";
+                self.hit(&rules::PICKLE_BUILD, Suspicious, at, message, crate::scan::printable(&file), &["CWE-22"]);
+            }
+        }
+    }
+
     /// The element size and shape of the array that joblib wrote right after its place-holder, if `state` is one's.
     pub(super) fn joblib_array(&mut self, object: Value, state: Value) -> Option<JoblibArray> {
         let g = self.globals.get(object.index()).filter(|_| object.tag() == Tag::Instance)?;

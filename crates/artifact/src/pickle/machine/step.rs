@@ -622,6 +622,7 @@ impl Machine<'_, '_> {
                 t.push((at, line));
             }
         }
+        self.file_of_array(object, state, at);
         let Some(array) = self.joblib_array(object, state) else { return Ok(()) };
         self.first_array.get_or_insert(self.pos);
         if !self.skips_arrays {
