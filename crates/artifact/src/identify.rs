@@ -3,12 +3,11 @@
 use crate::container::stream::{self, Codec, Ending};
 use crate::container::{sevenz, tar, torch, zip};
 use crate::format::{
-    boosting, code, coreml, executorch, gguf, hdf5, json_model, lightgbm, msgpack, npy, ocdbt, onnx, paddle, rds,
-    safetensors, skops, template, tensorflow, tensorrt, tflite, ubjson, xml,
+    boosting, code, coreml, executorch, gguf, hdf5, json_model, keras_metadata, lightgbm, msgpack, npy, ocdbt, onnx,
+    paddle, rds, safetensors, skops, tensorflow, tensorrt, text, tflite, ubjson, xml,
 };
 use crate::pickle::{self, Setting};
-use crate::policy;
-use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
+use crate::report::ArtifactSeverity::{Review, Suspicious};
 use crate::rules;
 use crate::scan::{Child, Hint, Job, Packing, Scan};
 use crate::source::Source;
@@ -43,7 +42,7 @@ pub(crate) fn dispatch<'a>(scan: &mut Scan<'a, '_>, mut job: Job<'a>) {
     let pickled = pickles(scan, &job, &head);
     formats(scan, &job, &head, &name);
     let unknown = scan.is_unknown(&job);
-    if unknown && [".pkl", ".pickle", ".dill", ".joblib", ".p"].iter().any(|e| name.ends_with(e)) {
+    if unknown && has_pickle_ending(&name) {
         // Whoever opens a file of this name unpickles it, whatever it begins like.
         pickle::scan_pickle(scan, &job, 0, Setting::Guess);
     }
@@ -69,6 +68,12 @@ fn containers<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, head: &[u8], name: &st
         let at = if head.get(21) == Some(&0x78) { 21 } else { 22 };
         scan.format("joblib-zf");
         scan.enqueue(job, Child::packed("content", job.source.sub(at, u64::MAX), job.hint, Codec::Zlib));
+    }
+    if let Some(format) = unread_archive(head) {
+        scan.format(format);
+        let message = format!("is an archive of a kind that is not read ({format}), which no model writer makes");
+        scan.find(&rules::ARCHIVE_UNREAD, Review, 0, message, String::new(), &[]);
+        scan.incomplete(format!("{format} archives are not read"));
     }
     if let Some(codec) = codec_of(head) {
         scan.format(codec.as_str());
@@ -173,7 +178,7 @@ fn formats<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, head: &[u8], name: &str) 
     } else if json_model::looks_like_json(head) {
         json_model::scan_json(scan, job, name);
     } else if !script && scan.is_unknown(job) {
-        text(scan, job, head, name);
+        text::scan_text(scan, job, head, name);
     }
     if onnx::looks_like(job, head) {
         onnx::scan_onnx(scan, job);
@@ -181,88 +186,10 @@ fn formats<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, head: &[u8], name: &str) 
         coreml::scan_coreml(scan, job);
     } else if paddle::is_program(job, head) {
         paddle::scan_program(scan, job);
+    } else if keras_metadata::looks_like(job, head) {
+        keras_metadata::scan_keras_metadata(scan, job);
     } else if matches!(head.first(), Some(0x08 | 0x0a | 0x12)) {
         tensorflow::scan_tensorflow(scan, job);
-    }
-}
-
-/// Templates and other text: Jinja files, YAML beside a model.
-fn text(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u8], name: &str) {
-    let named = [".jinja", ".jinja2", ".j2", ".template", ".tmpl"].iter().any(|e| name.ends_with(e));
-    let yaml = name.ends_with(".yaml") || name.ends_with(".yml");
-    if head.iter().any(|b| *b < 9 || (14..27).contains(b)) {
-        return;
-    }
-    let Some(bytes) = job.source.whole(scan.config.text_bytes_max) else {
-        if named || yaml {
-            scan.incomplete("a template or YAML document longer than the limit");
-        }
-        return;
-    };
-    let Ok(text) = std::str::from_utf8(&bytes) else { return };
-    scan.format("text");
-    // Any text may hold braces; what is too long for a template is one only by its name.
-    if template::is_template(text)
-        && !name.ends_with(".py")
-        && (named || text.len() <= template::TEMPLATE_BYTES_MAX && is_prose(text))
-    {
-        scan.format("template");
-        template::check(scan, text, 0, "the template");
-    }
-    if yaml {
-        targets(scan, text);
-        for tag in ["!!python/object", "!!python/name", "!!python/module", "!python/object"] {
-            if let Some(at) = text.find(tag) {
-                let shown: String = text[at..].chars().take(120).collect();
-                scan.find(
-                    &rules::EMBEDDED_CODE,
-                    Dangerous,
-                    at as u64,
-                    "a YAML tag makes the loader call Python",
-                    shown,
-                    &[],
-                );
-            }
-        }
-    }
-}
-
-/// True for text that people write: few characters outside of ASCII letters, digits and punctuation in its beginning.
-fn is_prose(text: &str) -> bool {
-    let (mut odd, mut all) = (0u32, 0u32);
-    for c in text.chars().take(4096) {
-        all += 1;
-        odd += u32::from(c.is_control() && !c.is_whitespace() || ('\u{80}'..='\u{bf}').contains(&c) || c == '\u{fffd}');
-    }
-    odd * 50 <= all
-}
-
-/// `_target_` of Hydra configurations: the dotted name of what is called when the model is instantiated.
-fn targets(scan: &mut Scan<'_, '_>, text: &str) {
-    for (at, _) in text.match_indices("_target_") {
-        if !scan.budget.work(1) {
-            scan.incomplete("the work budget is spent in a configuration");
-            return;
-        }
-        let rest = text[at + 8..].trim_start_matches(['"', '\'']).trim_start();
-        let Some(value) = rest.strip_prefix(':') else { continue };
-        let path: String = value
-            .trim_start()
-            .trim_start_matches(['"', '\''])
-            .chars()
-            .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.'))
-            .collect();
-        let Some((module, callee)) = path.rsplit_once('.') else { continue };
-        if policy::judge(module, callee).severity >= Suspicious {
-            scan.find(
-                &rules::EMBEDDED_CODE,
-                Dangerous,
-                at as u64,
-                "a configuration names a callable that runs code, files or processes",
-                path,
-                &[],
-            );
-        }
     }
 }
 
@@ -316,12 +243,15 @@ static PICKLE_ENDINGS: &[&str] = &[
     "data",
 ];
 
+fn has_pickle_ending(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, e)| PICKLE_ENDINGS.contains(&e.to_ascii_lowercase().as_str()))
+}
+
 /// Scans the part as pickles; false when it merely begins like one, as lists of words do (`cat`, `dog`).
 fn scan_as_pickle<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, head: &[u8]) -> bool {
-    let ending = job.file_name(scan).rsplit_once('.').map_or(String::new(), |(_, e)| e.to_ascii_lowercase());
     let words = head.first().is_some_and(u8::is_ascii)
         && head.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace() || *b >= 0x80)
-        && !PICKLE_ENDINGS.contains(&ending.as_str());
+        && !has_pickle_ending(job.file_name(scan));
     let setting = match job.hint {
         Hint::TorchPickle => Setting::Torch,
         Hint::Guess => Setting::Guess,
@@ -425,6 +355,25 @@ fn crc32(source: &Source<'_>) -> u32 {
         h.update(&buf[..n]);
         at += n as u64;
     }
+}
+
+/// Archives and packed files that no reader here opens; what is in them is unknown, not clean.
+fn unread_archive(head: &[u8]) -> Option<&'static str> {
+    Some(match head {
+        [b'R', b'a', b'r', b'!', 0x1a, 7, ..] => "rar",
+        [b'M', b'S', b'C', b'F', 0, 0, 0, 0, ..] => "cab",
+        [0x1f, 0x9d, ..] => "compress",
+        [b'L', b'Z', b'I', b'P', 0 | 1, ..] => "lzip",
+        [0x89, b'L', b'Z', b'O', 0, b'\r', b'\n', ..] => "lzop",
+        [0xff, 6, 0, 0, b's', b'N', b'a', b'P', b'p', b'Y', ..] => "snappy",
+        [b'x', b'a', b'r', b'!', 0, ..] => "xar",
+        [b'!', b'<', b'a', b'r', b'c', b'h', b'>', b'\n', ..] => "ar",
+        [b'0', b'7', b'0', b'7', b'0', b'1' | b'2' | b'7', b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..] => "cpio",
+        [b'h', b's', b'q', b's', ..] => "squashfs",
+        [_, _, b'-', b'l', b'h', b'0'..=b'7' | b'd', b'-', ..] => "lha",
+        [0x60, 0xea, _, _, 0x1e..=0x30, ..] => "arj",
+        _ => return None,
+    })
 }
 
 /// The codec whose magic `head` begins with.

@@ -53,7 +53,9 @@ rules! {
     ARCHIVE_LINK = "artifact/archive-link", false, REBUILD, ["CWE-59"];
     ARCHIVE_BOMB = "artifact/archive-bomb", false, REBUILD, ["CWE-409"];
     ARCHIVE_ENCRYPTED = "artifact/archive-encrypted", false, REBUILD, ["AML.T0074"];
+    ARCHIVE_UNREAD = "artifact/archive-not-read", false, REBUILD, ["AML.T0074"];
     EMBEDDED_CODE = "artifact/embedded-code", false, NO_REMOTE, ["AML.T0011.000", "CWE-94"];
+    OBJECT_STREAM = "artifact/object-stream", false, SAFETENSORS, ["AML.T0011.000", "CWE-502"];
     EMBEDDED_EXECUTABLE = "artifact/embedded-executable", false, REBUILD, ["AML.T0011.000", "CWE-506"];
     TORCH_STORAGE = "artifact/tamper-torch-storage", true, REBUILD, ["CVE-2026-24747", "CWE-787"];
     TORCH_SCRIPT_OPS = "artifact/torchscript-operator", false, LOOK, ["AML.T0011.000"];

@@ -2,7 +2,7 @@
 //! by which the seeds that are written for it are cut.
 
 /// Each name with the bytes that its file begins with.
-pub const HEADS: [(&str, &[u8]); 21] = [
+pub const HEADS: [(&str, &[u8]); 24] = [
     ("a.gguf", b"GGUF\x03\0\0\0"),
     ("a.safetensors", b"\x40\0\0\0\0\0\0\0{\""),
     ("a.npy", b"\x93NUMPY\x01\0"),
@@ -24,6 +24,9 @@ pub const HEADS: [(&str, &[u8]); 21] = [
     ("a.params", b"\x12\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
     ("a.rda", b"RDA3\nA\n3\n263168\n131840\n5\nUTF-8\n"),
     ("a.txt", b"tree\nversion=v4\n"),
+    ("a.yaml", b"a:\n  _target_: "),
+    ("a.pbtxt", b"node { name: \"a\" op: "),
+    ("keras_metadata.pb", b"\x0a"),
 ];
 
 /// Names that the target `artifact_any` gives its input.

@@ -48,6 +48,10 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
         ("ae.params".to_owned(), b"\x12\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\xc9\xfa\x93\xf9\0\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\x80\x3f\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0a".to_vec()),
         ("af.rds".to_owned(), b"A\n2\n263168\n131840\n19\n2\n21\n1\n13\n1\n7\n1\n6\n254\n13\n13\n1\n5\n254\n16\n1\n262153\n3\na\\040b\n".to_vec()),
         ("ag.json".to_owned(), br##"{"graph_module": {"nodes": [{"target": "torch.ops.aten.add.Tensor", "inputs": []}]}, "e": {"expr_str": "2*s0 + Max(1, s1)"}, "filters": [{"id": "pickle"}], "base_code": {"magic": "pir"}, "o": {"#": "1.py_func"}}"##.to_vec()),
+        ("ah.yaml".to_owned(), b"a:\n  _target_: os.system\n  target: a.B\n  params: {}\nb: !<tag:yaml.org,2002:python/name:x> 1\n".to_vec()),
+        ("ai.pbtxt".to_owned(), b"node { name: \"a\" op: \"\\127rite\" 'File' }\nlibrary { function { node_def { op: \"X\" } } }".to_vec()),
+        ("keras_metadata.pb".to_owned(), b"\x0a\x33\x1a\x01r\x22\x0f_tf_keras_layer\x2a\x1d{\"class_name\": \"Lambda\", \"c\":{}}".to_vec()),
+        ("modules.json".to_owned(), br#"[{"idx": 0, "path": "", "type": "a.B", "_target_": "os.system", "parent_library": "x", "AutoModel": ["a/b--c.D", null], "_class_name": ["a", "B"], "_diffusers_version": "1"}]"#.to_vec()),
         ("u.jinja".to_owned(), br"{% for x in y %}{{ x['\x5f\x5fclass\x5f\x5f'] }}{# c #}{% endfor %}".to_vec()),
     ];
     let evil = out[1].1.clone();

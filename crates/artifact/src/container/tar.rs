@@ -119,6 +119,9 @@ pub(crate) fn scan_tar<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
                         long_name = pax(&raw, "path").or(long_name);
                         long_link = pax(&raw, "linkpath").or(long_link);
                         long_size = pax(&raw, "size").and_then(|s| s.parse().ok());
+                        if memchr::memmem::find(&raw, b" GNU.sparse.").is_some() {
+                            sparse(scan, at);
+                        }
                     }
                 }
             }
@@ -129,6 +132,9 @@ pub(crate) fn scan_tar<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
                     long_name.take().unwrap_or(if prefix.is_empty() { short } else { format!("{prefix}/{short}") });
                 let target = long_link.take().unwrap_or_else(|| text(&h[157..257]));
                 check(scan, at, kind, &name, &target);
+                if kind == b'S' {
+                    sparse(scan, at);
+                }
                 if holds && !name.ends_with('/') && kind != b'D' {
                     if body.saturating_add(size) > job.source.len() {
                         scan.find(&rules::LAYOUT, Review, at, "a member is cut", printable(&name), &[]);
@@ -161,6 +167,12 @@ pub(crate) fn scan_tar<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
         }
         scan.enqueue(job, Child::plain(name, job.source.sub(from, size), hint));
     }
+}
+
+/// A member that is put together from a map of its parts: not by every reader, and by no model writer.
+fn sparse(scan: &mut Scan<'_, '_>, at: u64) {
+    let message = "a member is stored as a sparse file, which readers put together differently";
+    scan.find(&rules::ZIP_TAMPER, Suspicious, at, message, String::new(), &[]);
 }
 
 fn check(scan: &mut Scan<'_, '_>, at: u64, kind: u8, name: &str, target: &str) {

@@ -61,12 +61,27 @@ pub(crate) fn phrase(text: &str) -> Option<&'static str> {
         .copied()
 }
 
+/// Streams of objects of other platforms: reading one makes whatever classes it names.
+fn object_stream(head: &[u8]) -> Option<&'static str> {
+    Some(match head {
+        [0xac, 0xed, 0, 5, 0x73 | 0x74 | 0x75 | 0x76 | 0x77 | 0x7a | 0x7b | 0x7d, ..] => "Java object stream",
+        [0, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0, 0, 0, 0, ..] => ".NET BinaryFormatter stream",
+        _ => return None,
+    })
+}
+
 /// Scripts and executables among the members of an archive, or in place of a model.
 pub(crate) fn scan_member(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u8], name: &str) -> bool {
     if let Some(kind) = executable(head) {
         scan.format("executable");
         let severity = if job.hint == Hint::Guess { Review } else { Suspicious };
         scan.find(&rules::EMBEDDED_EXECUTABLE, severity, 0, format!("holds a {kind}"), String::new(), &[]);
+        return true;
+    }
+    if let Some(kind) = object_stream(head).filter(|_| job.hint == Hint::Member) {
+        scan.format("object-stream");
+        let message = format!("is a {kind}, which makes the objects of any class that it names when it is read");
+        scan.find(&rules::OBJECT_STREAM, Suspicious, 0, message, String::new(), &[]);
         return true;
     }
     if job.depth == 0 || job.hint != Hint::Member {

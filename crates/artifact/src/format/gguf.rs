@@ -167,7 +167,7 @@ fn pairs(scan: &mut Scan<'_, '_>, r: &mut Reader<'_, '_, '_>, alignment: &mut u6
                     }
                 }
             }
-            9 => array(scan, r)?,
+            9 => array(scan, r, &key)?,
             k => {
                 let n = scalar_bytes(k).ok_or(Stop::Overflow("a value has an unknown type"))?;
                 let at = r.skip(n)?;
@@ -185,7 +185,8 @@ fn pairs(scan: &mut Scan<'_, '_>, r: &mut Reader<'_, '_, '_>, alignment: &mut u6
     Ok(Some(tensors))
 }
 
-fn array(scan: &mut Scan<'_, '_>, r: &mut Reader<'_, '_, '_>) -> Result<(), Stop> {
+fn array(scan: &mut Scan<'_, '_>, r: &mut Reader<'_, '_, '_>, key: &str) -> Result<(), Stop> {
+    let templates = key.contains("template") || key.starts_with("tokenizer.chat");
     // Arrays of arrays are walked with a stack of counts.
     let mut open: Vec<(u32, u64)> = Vec::new();
     let first = (r.u32()?, r.u64()?);
@@ -204,7 +205,11 @@ fn array(scan: &mut Scan<'_, '_>, r: &mut Reader<'_, '_, '_>) -> Result<(), Stop
                     if !scan.budget.work(1) {
                         return Err(Stop::Overflow("an array has more strings than the budget"));
                     }
-                    r.string()?;
+                    let place = r.string()?;
+                    if templates {
+                        let text = r.text(place, template::TEMPLATE_BYTES_MAX as u64 + 1);
+                        template::check(scan, &text, place.0, &format!("`{}`", printable(key)));
+                    }
                 }
             }
             9 => {

@@ -4,9 +4,10 @@
 use std::collections::HashSet;
 
 use super::{code, keras};
+use crate::pickle;
 use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
 use crate::rules;
-use crate::scan::{Job, Scan, printable};
+use crate::scan::{Child, Hint, Job, Scan, printable};
 use crate::source::{Source, Window};
 
 const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
@@ -32,9 +33,37 @@ pub(crate) fn signature_at(source: &Source<'_>) -> Option<u64> {
     None
 }
 
+/// Attributes that look like pickles and are looked into.
+const PICKLES_MAX: usize = 4096;
+/// Addresses of objects, or of nodes of the trees that hold them, remembered for one file.
+const ADDRESSES_MAX: usize = 1 << 20;
+
+/// What is still to be looked at; nothing comes twice, whatever leads to it.
+#[derive(Default)]
+struct Open {
+    list: Vec<u64>,
+    seen: HashSet<u64>,
+    /// There was more than is remembered.
+    full: bool,
+}
+
+impl Open {
+    fn push(&mut self, address: u64) {
+        if self.seen.len() >= ADDRESSES_MAX {
+            self.full |= !self.seen.contains(&address);
+        } else if self.seen.insert(address) {
+            self.list.push(address);
+        }
+    }
+}
+
 struct Hdf<'s, 'a> {
     window: Window<'s, 'a>,
     base: u64,
+    /// Nodes of the trees of all groups.
+    nodes: Open,
+    /// Attributes that look like pickles, with their places.
+    pickles: Vec<(u64, Source<'a>)>,
 }
 
 impl Hdf<'_, '_> {
@@ -52,9 +81,9 @@ fn le(b: &[u8], at: usize, n: usize) -> u64 {
 }
 
 /// Checks the structure, then the texts.
-pub(crate) fn scan_hdf5(scan: &mut Scan<'_, '_>, job: &Job<'_>, base: u64) {
+pub(crate) fn scan_hdf5<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, base: u64) {
     scan.format("hdf5");
-    let mut hdf = Hdf { window: Window::new(&job.source), base };
+    let mut hdf = Hdf { window: Window::new(&job.source), base, nodes: Open::default(), pickles: Vec::new() };
     if walk(scan, &mut hdf).is_none() {
         scan.find(
             &rules::LAYOUT,
@@ -64,6 +93,9 @@ pub(crate) fn scan_hdf5(scan: &mut Scan<'_, '_>, job: &Job<'_>, base: u64) {
             String::new(),
             &[],
         );
+    }
+    for (at, source) in hdf.pickles {
+        scan.enqueue(job, Child::plain(format!("@{at:#x}"), source, Hint::Guess));
     }
     texts(scan, job);
 }
@@ -88,11 +120,11 @@ fn walk(scan: &mut Scan<'_, '_>, hdf: &mut Hdf<'_, '_>) -> Option<()> {
         }
         _ => return None,
     };
-    let mut seen: HashSet<u64> = HashSet::new();
-    let mut open = vec![root];
+    let mut open = Open::default();
+    open.push(root);
     let mut damaged = false;
-    while let Some(address) = open.pop() {
-        if address == UNDEFINED || !seen.insert(address) {
+    while let Some(address) = open.list.pop() {
+        if address == UNDEFINED {
             continue;
         }
         if !scan.budget.work(1) {
@@ -103,11 +135,14 @@ fn walk(scan: &mut Scan<'_, '_>, hdf: &mut Hdf<'_, '_>) -> Option<()> {
             damaged = true;
         }
     }
+    if open.full || hdf.nodes.full {
+        scan.incomplete(format!("an HDF5 file with more than {ADDRESSES_MAX} objects"));
+    }
     (!damaged).then_some(())
 }
 
 /// One object header with its continuations.
-fn header(scan: &mut Scan<'_, '_>, hdf: &mut Hdf<'_, '_>, address: u64, open: &mut Vec<u64>) -> Option<()> {
+fn header(scan: &mut Scan<'_, '_>, hdf: &mut Hdf<'_, '_>, address: u64, open: &mut Open) -> Option<()> {
     let at = hdf.base.checked_add(address)?;
     let head = hdf.bytes(at, 16).or_else(|| hdf.bytes(at, 12))?;
     let mut chunks: Vec<(u64, u64)> = Vec::new();
@@ -130,6 +165,11 @@ fn header(scan: &mut Scan<'_, '_>, hdf: &mut Hdf<'_, '_>, address: u64, open: &m
         read += 1;
         if read > CHUNKS_MAX || size > CHUNK_BYTES_MAX {
             scan.incomplete("an HDF5 object header larger than the limit");
+            return Some(());
+        }
+        // Reading costs too, however few messages there are.
+        if !scan.budget.work(size / 64) {
+            scan.incomplete("the work budget is spent in an HDF5 file");
             return Some(());
         }
         let body = hdf.window.source().bytes(from, usize::try_from(size).unwrap_or(0));
@@ -160,7 +200,7 @@ fn header(scan: &mut Scan<'_, '_>, hdf: &mut Hdf<'_, '_>, address: u64, open: &m
     Some(())
 }
 
-fn handle(scan: &mut Scan<'_, '_>, hdf: &mut Hdf<'_, '_>, kind: u64, m: &[u8], at: u64, open: &mut Vec<u64>) {
+fn handle(scan: &mut Scan<'_, '_>, hdf: &mut Hdf<'_, '_>, kind: u64, m: &[u8], at: u64, open: &mut Open) {
     match kind {
         0x02 => {
             let i = 2 + if m.get(1).is_some_and(|f| f & 1 != 0) { 8 } else { 0 };
@@ -226,13 +266,33 @@ fn handle(scan: &mut Scan<'_, '_>, hdf: &mut Hdf<'_, '_>, kind: u64, m: &[u8], a
                 }
             }
         }
+        0x0c => {
+            // PyTables keeps what is no plain value as a pickle and unpickles it when the file is opened.
+            let (name, kind, space) = (le(m, 2, 2), le(m, 4, 2), le(m, 6, 2));
+            let from = match m.first() {
+                Some(1) => 8 + [name, kind, space].iter().map(|n| n.div_ceil(8) * 8).sum::<u64>(),
+                Some(2) => 8 + name + kind + space,
+                _ => 9 + name + kind + space,
+            };
+            let value = usize::try_from(from).ok().and_then(|i| m.get(i..)).unwrap_or_default();
+            if pickle::looks_like_pickle(&value[..value.len().min(512)]) {
+                if hdf.pickles.len() >= PICKLES_MAX {
+                    scan.incomplete(format!(
+                        "more than {PICKLES_MAX} attributes of an HDF5 file that look like pickles"
+                    ));
+                    return;
+                }
+                let source = hdf.window.source().sub(at + from, value.len() as u64);
+                hdf.pickles.push((at + from, source));
+            }
+        }
         0x11 => group(scan, hdf, hdf.base.saturating_add(le(m, 0, 8)), open),
         _ => {}
     }
 }
 
 /// A link message; returns how long it was.
-fn link(scan: &mut Scan<'_, '_>, m: &[u8], at: u64, open: &mut Vec<u64>) -> Option<usize> {
+fn link(scan: &mut Scan<'_, '_>, m: &[u8], at: u64, open: &mut Open) -> Option<usize> {
     if *m.first()? != 1 {
         return None;
     }
@@ -288,7 +348,7 @@ fn link(scan: &mut Scan<'_, '_>, m: &[u8], at: u64, open: &mut Vec<u64>) -> Opti
 }
 
 /// Links in a fractal heap: the direct blocks are searched for link messages, which stand one behind the other.
-fn dense_links(scan: &mut Scan<'_, '_>, hdf: &mut Hdf<'_, '_>, heap: u64, open: &mut Vec<u64>) {
+fn dense_links(scan: &mut Scan<'_, '_>, hdf: &mut Hdf<'_, '_>, heap: u64, open: &mut Open) {
     let Some(h) = hdf.bytes(heap, 142) else { return };
     if !h.starts_with(b"FRHP") {
         return;
@@ -309,6 +369,10 @@ fn dense_links(scan: &mut Scan<'_, '_>, hdf: &mut Hdf<'_, '_>, heap: u64, open: 
     if !body.starts_with(b"FHDB") {
         return;
     }
+    if !scan.budget.work(block) {
+        scan.incomplete("the work budget is spent in an HDF5 file");
+        return;
+    }
     let mut i = 17;
     while i < body.len() {
         match link(scan, &body[i..], root + i as u64, open) {
@@ -319,28 +383,26 @@ fn dense_links(scan: &mut Scan<'_, '_>, hdf: &mut Hdf<'_, '_>, heap: u64, open: 
 }
 
 /// A group of the old style: a B-tree of symbol nodes.
-fn group(scan: &mut Scan<'_, '_>, hdf: &mut Hdf<'_, '_>, tree: u64, open: &mut Vec<u64>) {
-    let mut nodes = vec![tree];
-    let mut seen = 0u32;
-    while let Some(at) = nodes.pop() {
-        seen += 1;
-        if seen > 100_000 || !scan.budget.work(1) {
-            scan.incomplete("an HDF5 group larger than the limit");
+fn group(scan: &mut Scan<'_, '_>, hdf: &mut Hdf<'_, '_>, tree: u64, open: &mut Open) {
+    hdf.nodes.push(tree);
+    while let Some(at) = hdf.nodes.list.pop() {
+        let Some(h) = hdf.bytes(at, 8) else { continue };
+        let known = h.starts_with(b"TREE") || h.starts_with(b"SNOD");
+        let used = if known { le(&h, 6, 2) } else { 0 };
+        if !scan.budget.work(1 + used) {
+            scan.incomplete("the work budget is spent in an HDF5 file");
             return;
         }
-        let Some(h) = hdf.bytes(at, 8) else { continue };
-        let used = le(&h, 6, 2);
         if h.starts_with(b"TREE") {
             for i in 0..used {
-                if let Some(child) = hdf.u64(at + 24 + 8 + i * 16) {
-                    nodes.push(hdf.base.saturating_add(child));
-                }
+                let Some(child) = hdf.u64(at + 24 + 8 + i * 16) else { break };
+                let child = hdf.base.saturating_add(child);
+                hdf.nodes.push(child);
             }
         } else if h.starts_with(b"SNOD") {
             for i in 0..used {
-                if let Some(header) = hdf.u64(at + 8 + i * 40 + 8) {
-                    open.push(header);
-                }
+                let Some(header) = hdf.u64(at + 8 + i * 40 + 8) else { break };
+                open.push(header);
             }
         }
     }

@@ -2,10 +2,12 @@
 
 use super::export::Export;
 use super::json::{self, Event, JsonError, Scalar};
-use super::{code, keras, paddle, template, worst};
+use super::{code, keras, loader_names, paddle, template, worst};
+use crate::pickle;
 use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
 use crate::rules;
-use crate::scan::{Job, Scan};
+use crate::scan::{Child, Hint, Job, Scan};
+use crate::source::Source;
 
 /// True when the part begins like a JSON object or array.
 pub(crate) fn looks_like_json(head: &[u8]) -> bool {
@@ -29,6 +31,14 @@ struct Seen {
     paddle: bool,
     operators: Vec<(u64, String)>,
     export: Export,
+    /// The document is the index of a model in several files.
+    index: bool,
+    /// Values that are pickles in base64 or hex, decoded.
+    pickles: Vec<(u64, Vec<u8>)>,
+    /// More of them than are kept.
+    more_pickles: bool,
+    /// The latest `_class_name`, alone or of a list.
+    class_name: Option<String>,
     findings: Vec<(&'static rules::Rule, crate::ArtifactSeverity, u64, String, String)>,
     templates: Vec<(String, u64, String)>,
     /// More templates than are kept.
@@ -38,15 +48,18 @@ struct Seen {
 /// Templates, findings and operators kept of one document.
 const TEXTS_MAX: usize = 64;
 
+/// Longest text that is decoded.
+const PICKLE_TEXT_BYTES_MAX: usize = 4 << 20;
+
 /// Reads the document and reports what its values make a loader do.
-pub(crate) fn scan_json(scan: &mut Scan<'_, '_>, job: &Job<'_>, name: &str) {
+pub(crate) fn scan_json<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, name: &str) {
     scan.format("json");
     let Some(text) = job.source.whole(scan.config.text_bytes_max) else {
         scan.incomplete("a JSON document longer than the limit");
         return;
     };
     let text = text.strip_prefix(b"\xef\xbb\xbf").map_or(text.clone(), <[u8]>::to_vec);
-    let mut seen = Seen::default();
+    let mut seen = Seen { index: name.ends_with(".index.json"), ..Seen::default() };
     let mut elements = 0u64;
     let mut budget_left = true;
     let budget = &scan.budget;
@@ -88,6 +101,12 @@ pub(crate) fn scan_json(scan: &mut Scan<'_, '_>, job: &Job<'_>, name: &str) {
     for (rule, severity, at, message, evidence) in seen.findings {
         scan.find(rule, severity, at, message, evidence, &[]);
     }
+    if seen.more_pickles {
+        scan.incomplete(format!("more than {TEXTS_MAX} pickles in a JSON document"));
+    }
+    for (at, bytes) in seen.pickles {
+        scan.enqueue(job, Child::plain(format!("@{at:#x}:text"), Source::owned(bytes), Hint::Guess));
+    }
     if seen.more {
         scan.incomplete(format!("more than {TEXTS_MAX} templates in a JSON document"));
     }
@@ -117,6 +136,25 @@ pub(crate) fn scan_json(scan: &mut Scan<'_, '_>, job: &Job<'_>, name: &str) {
 fn event(seen: &mut Seen, e: &Event<'_>) {
     match e {
         Event::Text { key, value, at } => {
+            // stable-baselines3 and others keep pickles as text.
+            if value.len() >= 16
+                && value.len() <= PICKLE_TEXT_BYTES_MAX
+                && (value.starts_with("gA") || value.starts_with("800"))
+                && let Some(bytes) = pickle::decode_encoded(value.as_bytes())
+            {
+                if seen.pickles.len() < TEXTS_MAX {
+                    seen.pickles.push((*at as u64, bytes));
+                } else {
+                    seen.more_pickles = true;
+                }
+            }
+            if *key == "_class_name" {
+                seen.class_name = Some((*value).to_owned());
+            }
+            let part = if seen.index { loader_names::of_index(key, value) } else { None };
+            if let Some((rule, severity, why, evidence)) = part.or_else(|| loader_names::of_text(key, value)) {
+                seen.findings.push((rule, severity, *at as u64, why.into(), evidence));
+            }
             if template::is_template(value) {
                 if seen.templates.len() < TEXTS_MAX {
                     seen.templates.push(((*key).to_owned(), *at as u64, (*value).to_owned()));
@@ -170,25 +208,8 @@ fn event(seen: &mut Seen, e: &Event<'_>) {
                     kind,
                 ));
             }
-            if *key == "auto_map" {
-                for (class, target) in fields.iter() {
-                    if let Scalar::Text(target) = target {
-                        let remote = target.contains("--");
-                        let severity = if remote { Dangerous } else { Suspicious };
-                        let message = if remote {
-                            "names code of another repository, which is downloaded and run when the model is loaded"
-                        } else {
-                            "names Python code beside the model, which is run when the model is loaded with trust_remote_code"
-                        };
-                        seen.findings.push((
-                            &rules::REMOTE_CODE,
-                            severity,
-                            at,
-                            message.into(),
-                            format!("{class}: {target}"),
-                        ));
-                    }
-                }
+            for (rule, severity, why, evidence) in loader_names::of_object(key, fields, seen.class_name.as_deref()) {
+                seen.findings.push((rule, severity, at, why.into(), evidence));
             }
             for (k, v) in fields.iter() {
                 match (k.as_str(), v) {

@@ -1,7 +1,7 @@
 //! Keras configurations, of `.keras` archives and of HDF5 attributes: what names a class, names code.
 
 use super::json::{self, Event, Scalar};
-use super::worst;
+use super::{tensorflow, worst};
 use crate::policy;
 use crate::report::ArtifactSeverity::{self, Dangerous, Review, Suspicious};
 use crate::rules::{self, Rule};
@@ -140,6 +140,28 @@ fn is_sink(name: &str) -> bool {
             | "FlaxLayer"
             | "TorchModuleWrapper"
     )
+}
+
+/// Functions of TensorFlow's interface that a `TFOpLambda` layer may name, and that do more than compute.
+fn is_tensorflow_sink(symbol: &str) -> bool {
+    let last = symbol.rsplit('.').next().unwrap_or(symbol);
+    symbol.split('.').rev().nth(1) == Some("raw_ops") && tensorflow::is_dangerous(last)
+        || symbol.contains("gfile.")
+        || symbol.starts_with("saved_model.")
+        || symbol.starts_with("summary.")
+        || matches!(
+            last,
+            "write_file"
+                | "read_file"
+                | "matching_files"
+                | "py_function"
+                | "py_func"
+                | "numpy_function"
+                | "load_op_library"
+                | "load_library"
+                | "load_file_system_library"
+                | "import_graph_def"
+        )
 }
 
 /// Findings kept of one configuration.
@@ -301,6 +323,16 @@ fn string(hits: &mut Vec<Hit>, key: &str, value: &str, at: u64) {
             at,
             format!("`{key}` names a function that is not Keras's"),
             value.to_owned(),
+        ));
+    }
+    let operator = if key == "node_def" { tensorflow::quoted_in(value) } else { None };
+    if operator.is_some() || key == "function" && is_tensorflow_sink(value) {
+        hits.push((
+            &rules::KERAS_SINK,
+            Dangerous,
+            at,
+            "a layer calls an operator that runs Python, or reads, writes or sends by name".into(),
+            operator.unwrap_or(value).to_owned(),
         ));
     }
     if key == "function" && (value.starts_with("lambda") || value.len() > 64) {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::keras;
 use super::protobuf::{Field, Message, Proto, Wire};
 use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
 use crate::rules;
@@ -80,7 +81,7 @@ static SAVERS: &[&str] =
 static OPERATORS: &str = include_str!("../../data/tf_ops.txt");
 
 /// True for operators that TensorFlow brings; those that begin with an underscore are its runtime's own.
-fn is_known(op: &str) -> bool {
+pub(crate) fn is_known(op: &str) -> bool {
     if op.starts_with('_') {
         return true;
     }
@@ -117,6 +118,10 @@ enum Kind {
     Library,
     Function,
     Node,
+    /// The objects of a SavedModel, one of them, and the part of it that Keras wrote.
+    Objects,
+    Object,
+    UserObject,
 }
 
 /// What the part is, if it is one of TensorFlow's.
@@ -231,6 +236,18 @@ pub(crate) fn scan_tensorflow(scan: &mut Scan<'_, '_>, job: &Job<'_>) -> bool {
             match (kind, field.number) {
                 (Kind::Saved, 2) => stack.push((Kind::Meta, inner, inside)),
                 (Kind::Meta, 2) => stack.push((Kind::Graph, inner, inside)),
+                (Kind::Meta, 7) => stack.push((Kind::Objects, inner, inside)),
+                (Kind::Objects, 1) => stack.push((Kind::Object, inner, inside)),
+                (Kind::Object, 4) => stack.push((Kind::UserObject, inner, inside)),
+                // The configuration of a layer, before TensorFlow 2.5 put it into a file of its own.
+                (Kind::UserObject, 3) if n > 0 => {
+                    if n > scan.config.text_bytes_max {
+                        scan.incomplete("a Keras configuration longer than the limit");
+                    } else {
+                        let text = proto.text_bytes(from, n);
+                        keras::check_config(scan, &text, from);
+                    }
+                }
                 (Kind::Graph, 1) => stack.push((Kind::Node, inner, inside)),
                 (Kind::Graph, 2) => stack.push((Kind::Library, inner, inside)),
                 (Kind::Library, 1) => {
@@ -334,6 +351,11 @@ fn fed_from_outside(nodes: &HashMap<(u32, String), (String, Vec<String>)>, insid
         open.extend(inputs.iter().map(|i| i.trim_start_matches('^').split(':').next().unwrap_or(i).to_owned()));
     }
     false
+}
+
+/// A dangerous operator that the text names in quotes.
+pub(crate) fn quoted_in(text: &str) -> Option<&'static str> {
+    DANGEROUS.iter().find(|op| text.contains(&format!("\"{op}\""))).copied()
 }
 
 /// True for operators that are dangerous by themselves.

@@ -6,7 +6,7 @@
 use super::openvino::OpenVino;
 use crate::report::ArtifactSeverity::{Dangerous, Suspicious};
 use crate::rules;
-use crate::scan::{Job, Scan};
+use crate::scan::{Job, Scan, printable};
 use crate::source::{Source, Window};
 
 /// Longest tag, comment or document type that is looked into; longer comments and text are skipped unread.
@@ -94,6 +94,15 @@ fn elements(scan: &mut Scan<'_, '_>, source: &Source<'_>, network: &mut Option<O
                 scan.incomplete(format!("an XML tag of more than {TAG_BYTES_MAX} bytes"));
                 return;
             };
+            let name = window.upto(open + 1, 40);
+            if memchr::memmem::find(name, b":include").is_some_and(|i| !name[..i].contains(&b' ')) {
+                let n = usize::try_from(end - open - 1).unwrap_or(0);
+                let tag = String::from_utf8_lossy(window.upto(open + 1, n)).into_owned();
+                if let Some(from) = attribute(&tag, "href") {
+                    let message = "an element includes a file or an address when the model is parsed";
+                    scan.find(&rules::XML_ENTITY, Suspicious, open, message, printable(&from), &[]);
+                }
+            }
             if let Some(network) = network
                 && window.byte(open + 1) != Some(b'/')
             {

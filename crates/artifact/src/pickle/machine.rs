@@ -123,6 +123,10 @@ pub(crate) struct Machine<'s, 'a> {
     pair_ids: HashMap<(bool, Value, Value), u32>,
     spans: Vec<(u64, u64, StrForm)>,
     suspended: Vec<Suspended>,
+    /// Raw arrays behind joblib's place-holders are skipped, as joblib does; `pickle.load` reads opcodes there.
+    pub(crate) skips_arrays: bool,
+    /// Where the first such array begins.
+    pub(crate) first_array: Option<u64>,
     lenient: bool,
     depth_reported: bool,
     weight_reported: bool,
@@ -176,6 +180,8 @@ impl<'s, 'a> Machine<'s, 'a> {
             pair_ids: HashMap::new(),
             spans: Vec::new(),
             suspended: Vec::new(),
+            skips_arrays: true,
+            first_array: None,
             lenient: false,
             depth_reported: false,
             weight_reported: false,

@@ -117,7 +117,7 @@ fn plausible_ops(head: &[u8]) -> bool {
                     let digits = head[i..].iter().all(u8::is_ascii_digit);
                     return digits && (seen >= 3 || head.len() - i > 400);
                 };
-                if !head[i..next - 1].iter().all(|b| b.is_ascii_digit() || b"+-.eELinfa\r".contains(b)) {
+                if !head[i..next - 1].iter().all(|b| b.is_ascii_digit() || b"+-.eELinfa_ \t\r".contains(b)) {
                     return false;
                 }
                 strong = true;
@@ -170,7 +170,8 @@ pub(crate) fn scan_pickle<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, from: u64,
             break;
         }
         seen.push(start);
-        let end = one_stream(scan, job, start, FrameRule::Linear, setting, &mut facts, &mut starts);
+        let reading = Reading { frames: FrameRule::Linear, skips_arrays: true };
+        let end = one_stream(scan, job, start, reading, setting, &mut facts, &mut starts);
         match end {
             StreamEnd::Stop(next) => {
                 facts.streams += 1;
@@ -278,20 +279,30 @@ fn behind(
     );
 }
 
+/// Which unpickler a stream is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Reading {
+    frames: FrameRule,
+    /// joblib's, which skips raw arrays.
+    skips_arrays: bool,
+}
+
 fn one_stream<'a>(
     scan: &mut Scan<'a, '_>,
     job: &Job<'a>,
     start: u64,
-    rule: FrameRule,
+    reading: Reading,
     setting: Setting,
     facts: &mut PickleFacts,
     starts: &mut Vec<u64>,
 ) -> StreamEnd {
     let config = scan.config;
-    let (end, diverged) = {
+    let rule = reading.frames;
+    let (end, diverged, first_array) = {
         let mut machine = Machine::new(&job.source, config, &scan.budget, rule);
+        machine.skips_arrays = reading.skips_arrays;
         let end = machine.run(start);
-        let finished = Finished {
+        let mut finished = Finished {
             active: machine.active,
             frame_past_stop: machine.frame_past_stop,
             hits: std::mem::take(&mut machine.hits),
@@ -302,11 +313,23 @@ fn one_stream<'a>(
             reasons: std::mem::take(&mut machine.reasons),
             opcodes: machine.opcodes,
         };
-        let diverged = machine.diverged;
+        let (diverged, first_array) = (machine.diverged, machine.first_array);
         drop(machine);
+        if !reading.skips_arrays {
+            // What stands before the first array was queued by the other reading.
+            let from = first_array.unwrap_or(0);
+            finished.inner.retain(|i| match i {
+                Inner::Plain { at, .. } | Inner::Encoded { at, .. } => *at >= from,
+            });
+            finished.storages.clear();
+        }
         transfer(scan, job, start, end, finished, setting, facts, starts);
-        (end, diverged)
+        (end, diverged, first_array)
     };
+    if first_array.is_some() && reading.skips_arrays {
+        // Whoever opens the file with `pickle.load` runs what stands where joblib reads an array.
+        one_stream(scan, job, start, Reading { skips_arrays: false, ..reading }, Setting::Guess, facts, starts);
+    }
     if let (Some(at), FrameRule::Linear) = (diverged, rule)
         && (setting != Setting::Guess || matches!(end, StreamEnd::Stop(_)))
     {
@@ -318,7 +341,7 @@ fn one_stream<'a>(
             String::new(),
             &["https://github.com/python/cpython/issues/154848"],
         );
-        one_stream(scan, job, start, FrameRule::DropRest, Setting::Guess, facts, starts);
+        one_stream(scan, job, start, Reading { frames: FrameRule::DropRest, ..reading }, Setting::Guess, facts, starts);
     }
     end
 }

@@ -2,14 +2,15 @@
 //! `__reduce__` of the class or the reducer that its library registers.
 
 use super::Contract::{
-    self, Any, Class, ClassFirst, Codec, Getattr, Nested, Partial, RebuildFromType, Ref, TypeOf, UfuncName,
+    self, Any, Class, ClassFirst, Codec, Getattr, Getitem, Iter, Nested, Partial, RebuildFromType, Ref, TypeOf,
+    UfuncName,
 };
 
 static TABLE: &[(&str, Contract, &str)] = &[
     (
         "builtins",
         Any,
-        "set frozenset list dict tuple bytes bytearray int long float str unicode bool complex object range xrange slice iter enumerate zip reversed Ellipsis NotImplemented buffer",
+        "set frozenset list dict tuple bytes bytearray int long float str unicode bool complex object range xrange slice enumerate zip reversed Ellipsis NotImplemented buffer",
     ),
     (
         "builtins",
@@ -23,6 +24,7 @@ static TABLE: &[(&str, Contract, &str)] = &[
     ),
     ("builtins", Getattr, "getattr"),
     ("builtins", TypeOf, "type"),
+    ("builtins", Iter, "iter"),
     (
         "exceptions",
         Any,
@@ -49,15 +51,17 @@ static TABLE: &[(&str, Contract, &str)] = &[
     ("functools", Partial, "partial"),
     ("operator", Any, "itemgetter"),
     ("_operator", Any, "itemgetter"),
+    ("operator", Getitem, "getitem"),
+    ("_operator", Getitem, "getitem"),
     (
         "operator",
         Ref,
-        "add sub mul truediv floordiv mod pow neg pos abs eq ne lt le gt ge and_ or_ xor not_ invert lshift rshift matmul contains concat getitem index is_ is_not truth indexOf countOf",
+        "add sub mul truediv floordiv mod pow neg pos abs eq ne lt le gt ge and_ or_ xor not_ invert lshift rshift matmul contains concat index is_ is_not truth indexOf countOf",
     ),
     (
         "_operator",
         Ref,
-        "add sub mul truediv floordiv mod pow neg pos abs eq ne lt le gt ge and_ or_ xor not_ invert lshift rshift matmul contains concat getitem index is_ is_not truth indexOf countOf",
+        "add sub mul truediv floordiv mod pow neg pos abs eq ne lt le gt ge and_ or_ xor not_ invert lshift rshift matmul contains concat index is_ is_not truth indexOf countOf",
     ),
     (
         "math",
@@ -83,7 +87,6 @@ static TABLE: &[(&str, Contract, &str)] = &[
     ("_io", Any, "BytesIO StringIO"),
     ("_codecs", Codec, "encode"),
     ("codecs", Codec, "encode"),
-    ("inspect", Any, "Parameter Signature _ParameterKind"),
     ("enum", Any, "Enum IntEnum Flag IntFlag StrEnum auto"),
     ("abc", Ref, "ABC ABCMeta"),
     ("typing", Ref, "Any List Dict Optional Union Tuple Callable Set Sequence Iterable Mapping Generic"),
@@ -93,14 +96,6 @@ static TABLE: &[(&str, Contract, &str)] = &[
     ("collections", Ref, "abc.Mapping"),
     ("struct", Any, "Struct"),
     ("_struct", Any, "Struct"),
-    ("signal", Any, "Signals"),
-    ("http", Any, "HTTPStatus"),
-    ("socket", Any, "AddressFamily"),
-    ("urllib.parse", Any, "ParseResult SplitResult"),
-    ("os", Any, "stat_result"),
-    ("json.decoder", Any, "JSONDecodeError"),
-    ("asyncio.exceptions", Any, "CancelledError"),
-    ("xml.etree.ElementTree", Class, "Element"),
     ("pytz", Any, "_UTC _p utc"),
     ("dateutil.tz.tz", Any, "tzutc tzlocal tzoffset"),
     // numpy: methods.c array_reduce, _internal, random/_pickle.py.
@@ -190,7 +185,6 @@ static TABLE: &[(&str, Contract, &str)] = &[
     ("torch._C", Ref, "_disabled_torch_function_impl"),
     ("torch._C", Any, "Generator"),
     ("torch.torch_version", Any, "TorchVersion"),
-    ("torch.fx.immutable_collections", Any, "immutable_list immutable_dict"),
     // joblib's own place-holders for arrays that follow in the stream.
     ("joblib.numpy_pickle", Class, "NumpyArrayWrapper NDArrayWrapper ZNDArrayWrapper"),
     ("joblib.numpy_pickle_compat", Class, "NDArrayWrapper ZNDArrayWrapper"),
@@ -225,10 +219,6 @@ static TABLE: &[(&str, Contract, &str)] = &[
     ("pandas._libs.missing", Any, "NAType NA"),
     ("pandas._libs.interval", Any, "Interval"),
     ("pandas", Any, "Timestamp Timedelta"),
-    ("omegaconf.base", Class, "ContainerMetadata Metadata"),
-    ("omegaconf.dictconfig", Class, "DictConfig"),
-    ("omegaconf.listconfig", Class, "ListConfig"),
-    ("omegaconf.nodes", Class, "AnyNode IntegerNode StringNode FloatNode BooleanNode"),
 ];
 
 /// The contract of `module.name`, if it is in the table.

@@ -24,11 +24,100 @@ fn pattern_matches(pattern: &str, text: &str) -> bool {
 
 fn in_family(family: &Family, module: &str) -> bool {
     family.modules.iter().any(|m| match m.strip_suffix(".*") {
-        Some(package) => {
-            module == package || (module.starts_with(package) && module.as_bytes().get(package.len()) == Some(&b'.'))
-        }
+        Some(package) => in_package(module, package),
         None => *m == module,
     })
+}
+
+fn in_package(module: &str, package: &str) -> bool {
+    module.strip_prefix(package).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// Methods that act on files, processes or code, whatever object they are of (`Path.write_text`, `ndarray.tofile`,
+/// `DataFrame.query`).
+static ACTING_METHODS: &[&str] = &[
+    "apply",
+    "call",
+    "chmod",
+    "chown",
+    "communicate",
+    "connect",
+    "copyfile",
+    "delete",
+    "download",
+    "dump",
+    "dumps",
+    "eval",
+    "exec",
+    "exec_module",
+    "execute",
+    "extract",
+    "extractall",
+    "format",
+    "format_map",
+    "from_file",
+    "fromfile",
+    "hardlink_to",
+    "kill",
+    "lchmod",
+    "link_to",
+    "load",
+    "load_module",
+    "loads",
+    "makedirs",
+    "map",
+    "mkdir",
+    "move",
+    "open",
+    "pipe",
+    "popen",
+    "pull",
+    "push",
+    "push_to_hub",
+    "put",
+    "query",
+    "read_bytes",
+    "read_text",
+    "remove",
+    "rename",
+    "replace",
+    "rmdir",
+    "rmtree",
+    "run",
+    "run_path",
+    "runcode",
+    "runsource",
+    "save",
+    "send",
+    "set_data",
+    "spawn",
+    "start",
+    "symlink_to",
+    "system",
+    "terminate",
+    "to_csv",
+    "to_excel",
+    "to_feather",
+    "to_file",
+    "to_hdf",
+    "to_html",
+    "to_json",
+    "to_parquet",
+    "to_pickle",
+    "to_sql",
+    "tofile",
+    "touch",
+    "unlink",
+    "upload",
+    "urlopen",
+    "walk",
+    "write",
+    "writelines",
+];
+
+/// True for the name of a method that acts beyond its object.
+pub(super) fn is_acting_method(name: &str) -> bool {
+    ACTING_METHODS.contains(&name) || ["read_", "load_", "save_", "write_"].iter().any(|p| name.starts_with(p))
 }
 
 /// True when the module as a whole is of a dangerous family.
@@ -36,37 +125,25 @@ pub(super) fn is_dangerous_module(module: &str) -> bool {
     FAMILIES.iter().any(|f| in_family(f, module))
 }
 
-/// Harmless names inside modules that are dangerous as a whole.
-static HARMLESS: &[(&str, &str)] = &[
-    ("signal", "Signals"),
-    ("socket", "AddressFamily"),
-    ("inspect", "_ParameterKind"),
-    ("asyncio.exceptions", "CancelledError"),
-    ("http", "HTTPStatus"),
-    ("os", "stat_result"),
-    ("urllib.parse", "ParseResult"),
-    ("urllib.parse", "SplitResult"),
-    ("json.decoder", "JSONDecodeError"),
-    ("os", "PathLike"),
-    ("xml.etree.ElementTree", "Element"),
-    ("torch.fx.immutable_collections", "immutable_list"),
-    ("torch.fx.immutable_collections", "immutable_dict"),
-    ("omegaconf.base", "ContainerMetadata"),
-    ("omegaconf.base", "Metadata"),
-    ("omegaconf.dictconfig", "DictConfig"),
-    ("omegaconf.listconfig", "ListConfig"),
-    ("omegaconf.nodes", "AnyNode"),
-    ("omegaconf.nodes", "IntegerNode"),
-    ("omegaconf.nodes", "StringNode"),
-    ("omegaconf.nodes", "FloatNode"),
-    ("omegaconf.nodes", "BooleanNode"),
-];
+/// Libraries of data and configurations: their functions may run text or read files, their classes are values that
+/// nobody has looked at yet.
+static WITH_VALUES: &[&str] =
+    &["dask", "fastai", "h5py", "matplotlib", "omegaconf", "pyarrow", "pyparsing", "sympy", "tables", "zarr"];
+
+/// True for a class of such a library, which is for review and no gadget.
+fn is_value(module: &str, name: &str) -> bool {
+    WITH_VALUES.iter().any(|package| in_package(module, package))
+        && name.starts_with(|c: char| c.is_ascii_uppercase())
+        && !name.contains('.')
+}
 
 /// The entry of a gadget, if `module.name` is one.
 pub(super) fn lookup(module: &str, name: &str) -> Option<Entry> {
-    if HARMLESS.contains(&(module, name)) {
+    if is_value(module, name) {
         return None;
     }
+    // scikit-learn carried a copy of joblib.
+    let module = module.strip_prefix("sklearn.externals.").filter(|m| in_package(m, "joblib")).unwrap_or(module);
     // Python 2's name for the module is judged as the module itself, whatever the protocol says.
     let module = if module == "__builtin__" || module == "__builtins__" { "builtins" } else { module };
     if module == "builtins" {
@@ -126,7 +203,7 @@ mod tests {
             ("joblib.numpy_pickle", "NumpyArrayWrapper"),
             ("numpy.core.multiarray", "_reconstruct"),
             ("logging", "Logger"),
-            ("signal", "Signals"),
+            ("sympy.core.add", "Add"),
         ] {
             assert!(lookup(m, n).is_none(), "{m}.{n}");
         }

@@ -7,6 +7,7 @@ mod allow;
 mod core_table;
 mod danger;
 mod stdlib;
+mod values;
 
 use crate::report::ArtifactSeverity;
 
@@ -39,6 +40,11 @@ pub(crate) enum Contract {
     UfuncName,
     /// `rebuild(function, type, args, state)`: the function must be allowed and is called.
     RebuildFromType,
+    /// `getitem(generic, parameters)`: what types with parameters are pickled as; the first must be a class or a name of
+    /// `typing`.
+    Getitem,
+    /// `iter(values)`: with a second argument the first is called at each step.
+    Iter,
 }
 
 /// What the policy says of one name.
@@ -106,9 +112,24 @@ pub(crate) fn is_escape_attribute(name: &str) -> bool {
     )
 }
 
+/// What an attribute looked up by name on an object leads to, where it is no gadget by its name alone: members of
+/// enumerations and the like begin with a capital letter, methods do not.
+pub(crate) fn judge_attribute(name: &str) -> (ArtifactSeverity, &'static str) {
+    if !name.trim_start_matches('_').starts_with(|c: char| c.is_ascii_lowercase()) {
+        return (ArtifactSeverity::Allowed, "");
+    }
+    if danger::is_acting_method(name) {
+        return (ArtifactSeverity::Suspicious, "looks up a method that touches files, processes or other code");
+    }
+    (ArtifactSeverity::Review, "looks up a method of an object by its name, which may be called later")
+}
+
 /// Judges `module.name` as `find_class` would resolve it.
 pub(crate) fn judge(module: &str, name: &str) -> Entry {
     use ArtifactSeverity::{Dangerous, Review, Suspicious};
+    if let Some(contract) = values::lookup(module, name) {
+        return Entry::allowed(contract);
+    }
     if let Some(e) = danger::lookup(module, name) {
         return e;
     }

@@ -115,3 +115,13 @@ fn depth_at_the_limit_and_past_it() {
     let past = scan_bytes("x.gz", &nest(4), &config);
     assert!(!past.complete && !past.is_clean());
 }
+
+#[test]
+fn sparse_members_of_a_tar() {
+    let r = scan_bytes("m.tar", &tar("weights.bin", b'S', "", b"data"), &ScanConfig::default());
+    assert!(r.tampered, "{r:?}");
+    let pax = tar("header", b'x', "", b"22 GNU.sparse.major=1\n");
+    let r =
+        scan_bytes("m.tar", &[&pax[..1024], &tar("weights.bin", b'0', "", b"data")].concat(), &ScanConfig::default());
+    assert!(r.tampered, "{r:?}");
+}

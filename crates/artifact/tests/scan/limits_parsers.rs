@@ -139,6 +139,34 @@ fn chunks_of_hdf5_headers() {
     check("m.h5", &hdf5(24, 256), &hdf5(24, 257));
 }
 
+/// A file whose root group is a tree node of `used` entries that all lead back to it, or on to symbol nodes.
+fn hdf5_tree(used: u16, child: impl Fn(u64) -> u64) -> Vec<u8> {
+    let mut v = hdf5(24, 1);
+    let tree = v.len() as u64;
+    // The root's one message: a symbol table, whose tree begins behind the header.
+    v[112..120].copy_from_slice(&[0x11, 0, 16, 0, 0, 0, 0, 0]);
+    v[120..128].copy_from_slice(&tree.to_le_bytes());
+    v.extend(b"TREE\0\0");
+    v.extend(used.to_le_bytes());
+    v.extend([0xff; 16]);
+    for i in 0..u64::from(used) {
+        v.extend(0u64.to_le_bytes());
+        v.extend(child(i).to_le_bytes());
+    }
+    v
+}
+
+#[test]
+fn trees_of_hdf5_are_walked_once() {
+    // Found by fuzzing: a node that is its own child was read a hundred thousand times, its children every time.
+    let own = hdf5_tree(60_000, |_| 136);
+    let r = scan("m.h5", &own);
+    assert!(r.complete, "{:?}", r.incomplete_reasons);
+    // Every entry leads elsewhere, into the same entries: at most as many nodes as there are addresses.
+    let overlapping = hdf5_tree(60_000, |i| 136 + i);
+    assert!(scan("m.h5", &overlapping).complete);
+}
+
 #[test]
 fn counts_of_executorch() {
     let plans =

@@ -9,6 +9,7 @@ mod formats;
 mod limits;
 mod limits_inside;
 mod limits_parsers;
+mod loaders;
 mod more_formats;
 mod pickles;
 mod zip_views;

@@ -128,6 +128,122 @@ S'sys\x74em'
     }
 }
 
+/// `callee(arguments…)`.
+fn apply(callee: &[u8], arguments: &[&[u8]]) -> Vec<u8> {
+    [callee, b"(", &arguments.concat(), b"tR"].concat()
+}
+
+/// A method looked up by name on an object that may be made.
+fn method(name: &str) -> Vec<u8> {
+    let path = apply(&global("pathlib", "PosixPath"), &[&text("/tmp/x")]);
+    apply(&global("builtins", "getattr"), &[&path, &text(name)])
+}
+
+#[test]
+fn allowed_names_may_not_be_put_together_to_act() {
+    let partial = |name: &str| apply(&global("functools", "partial"), &[&method(name), &text("x")]);
+    let iter = |f: &[u8]| apply(&global("builtins", "iter"), &[f, b"N"]);
+    let list = |x: &[u8]| apply(&global("builtins", "list"), &[x]);
+    let namespace = apply(&global("types", "SimpleNamespace"), &[]);
+    let rebuilt = apply(
+        &global("torch._tensor", "_rebuild_from_type_v2"),
+        &[
+            &global("builtins", "iter"),
+            &global("torch", "Tensor"),
+            &[&b"("[..], &global("builtins", "print"), b"Nt"].concat(),
+            b"N",
+        ],
+    );
+    // Arguments that were made long before the call, so that the machine no longer knows them.
+    let old =
+        [&b"("[..], &partial("with_name"), b"Nt\x940", &b"]0".repeat(70_000), &global("builtins", "iter"), b"h\0R"];
+    for (what, code, least) in [
+        ("an iterator that calls", list(&iter(&partial("write_text"))), Suspicious),
+        ("a method that deletes", method("unlink"), Suspicious),
+        ("a method of no particular name", method("with_name"), Review),
+        ("an iterator over a named function", iter(&global("builtins", "print")), Suspicious),
+        ("the same through a tensor's rebuilder", rebuilt, Suspicious),
+        ("the same with arguments long forgotten", old.concat(), Suspicious),
+        (
+            "an instance's own __setstate__",
+            [&namespace, &b"}"[..], &text("__setstate__"), &method("with_name"), b"sb", &text("x"), b"b"].concat(),
+            Dangerous,
+        ),
+    ] {
+        let r = scan(&pickle(&[&code]));
+        assert!(r.severity >= least, "{what}: {r:?}");
+    }
+    let plain = apply(&global("builtins", "iter"), &[b"]"]);
+    assert!(scan(&pickle(&[&plain])).is_clean(), "the iterator of a list is pickled so");
+    let member = apply(
+        &global("builtins", "getattr"),
+        &[&global("torch.ao.quantization.observer", "ObserverBase"), &text("MEMBER")],
+    );
+    assert!(scan(&pickle(&[&member])).is_clean(), "members of enumerations are pickled so");
+}
+
+#[test]
+fn memory_is_not_filled_by_a_few_bytes() {
+    let call = |module: &str, name: &str, arguments: &[&[u8]]| apply(&global(module, name), arguments);
+    for (what, code) in [
+        ("list(count())", call("builtins", "list", &[&call("itertools", "count", &[])])),
+        ("deque(repeat(0))", call("collections", "deque", &[&call("itertools", "repeat", &[b"K\0"])])),
+        ("list(range(2**40))", call("builtins", "list", &[&call("builtins", "range", &[b"\x8a\x06\0\0\0\0\0\x01"])])),
+        ("bytes(2**31)", call("builtins", "bytearray", &[b"\x8a\x05\0\0\0\x80\0"])),
+    ] {
+        let r = scan(&pickle(&[&code]));
+        assert!(r.severity >= Suspicious, "{what}: {r:?}");
+    }
+    for (what, code) in [
+        ("a counter", call("itertools", "count", &[b"K\x05"])),
+        ("a range", call("builtins", "range", &[b"K\0", b"K\x09"])),
+        ("bytes(2**30)", call("builtins", "bytes", &[b"\x8a\x05\0\0\0\x40\0"])),
+    ] {
+        assert!(scan(&pickle(&[&code])).is_clean(), "{what}");
+    }
+}
+
+#[test]
+fn what_stands_in_place_of_an_array_is_read_both_ways() {
+    let file = |raw: &[u8]| {
+        let dtype = apply(&global("numpy", "dtype"), &[&text("u1"), b"\x89", b"\x88"]);
+        let n = [b'K', raw.len() as u8];
+        pickle(&[
+            &global("joblib.numpy_pickle", "NumpyArrayWrapper"),
+            b")\x81}(",
+            &[&text("shape"), &n[..], b"\x85", &text("order"), &text("C"), &text("dtype"), &dtype].concat(),
+            b"ub",
+            raw,
+        ])
+    };
+    assert_eq!(scan(&file(b"cos\nsystem\n(S'id'\ntR0")).severity, Dangerous, "pickle.load runs it");
+    let r = scan(&file(&(0..200).collect::<Vec<u8>>()));
+    assert!(r.is_clean(), "{r:?}");
+    assert_eq!(r.tree.len(), 1, "{r:?}");
+}
+
+#[test]
+fn arrays_beside_the_pickle() {
+    let file = |name: &str| {
+        let state = [text("filename"), text(name), text("subclass"), global("numpy", "ndarray")].concat();
+        pickle(&[&global("joblib.numpy_pickle", "NDArrayWrapper"), b")\x81}(", &state, b"ub"])
+    };
+    assert_eq!(scan(&file("/tmp/other.npy")).severity, Suspicious);
+    assert_eq!(scan(&file("../other.npy")).severity, Suspicious);
+    assert!(scan(&file("model.pkl_01.npy")).is_clean());
+}
+
+#[test]
+fn streams_that_begin_oddly_are_still_pickles() {
+    let evil = b"0cos\nsystem\n(S'id'\ntR.";
+    for (name, begin) in
+        [("m.bin", &b"I 1\n"[..]), ("m.pt", b"I1_0\n"), ("m.ckpt", b"F1_0.5\n"), ("m.model", b"L0x10L\n")]
+    {
+        let r = scan_bytes(name, &[begin, evil].concat(), &ScanConfig::default());
+        assert_eq!(r.severity, Dangerous, "{name}: {r:?}");
+    }
+}
+
 #[test]
 fn known_constructors_pass() {
     for (what, bytes) in [

@@ -15,6 +15,9 @@ pub(super) enum How {
     New,
 }
 
+/// Bytes that `bytes(n)` may be asked for.
+const BYTES_MADE_MAX: i64 = 1 << 30;
+
 /// Text codecs that `encode` may be asked for.
 fn is_text_codec(name: &str) -> bool {
     matches!(
@@ -39,6 +42,47 @@ impl Machine<'_, '_> {
             .filter(|n| matches!(n.kind, Kind::Tuple | Kind::List))
             .map(|n| n.head.clone())
             .unwrap_or_default()
+    }
+
+    /// True for arguments that were there once and are no longer remembered.
+    fn forgotten(&self, args: Value) -> bool {
+        args.tag() == Tag::Opaque || args.is_node() && self.arena.get(args).is_none()
+    }
+
+    /// Module and name of an imported name, or of what an instance is one of.
+    fn named(&self, v: Value) -> Option<(&str, &str)> {
+        let g = self.globals.get(v.index()).filter(|_| matches!(v.tag(), Tag::Global | Tag::Instance))?;
+        Some((g.module.as_str(), g.name.as_str()))
+    }
+
+    /// Why a constructor would fill the memory: it takes from an iterator that does not end, or is asked for a length.
+    fn fills_memory(&self, callee: Value, items: &[Value]) -> Option<&'static str> {
+        let (module, name) = self.named(callee)?;
+        let takes_all = match module {
+            "builtins" | "__builtin__" => {
+                matches!(name, "list" | "tuple" | "set" | "frozenset" | "dict" | "bytes" | "bytearray")
+            }
+            "collections" => matches!(name, "deque" | "Counter" | "OrderedDict" | "UserList"),
+            "array" => name == "array",
+            _ => false,
+        };
+        if !takes_all {
+            return None;
+        }
+        if matches!(name, "bytes" | "bytearray")
+            && let Some(v) = items.first()
+            && (v.tag() == Tag::BigInt || v.as_int().is_some_and(|n| n > BYTES_MADE_MAX))
+        {
+            return Some("asks for more bytes than any model has");
+        }
+        let lazy = items.iter().filter(|v| v.tag() == Tag::Instance).any(|v| match self.named(*v) {
+            Some(("itertools", _)) => true,
+            Some(("builtins" | "__builtin__", n)) => {
+                matches!(n, "range" | "xrange" | "zip" | "enumerate" | "reversed" | "iter")
+            }
+            _ => false,
+        });
+        lazy.then_some("takes all values of an iterator, which need not end")
     }
 
     fn call_node(&mut self, callee: Value, args: Value, at: u64) -> Value {
@@ -165,10 +209,20 @@ impl Machine<'_, '_> {
                 if name == "dtype" && module == "numpy" {
                     return self.call_node(callee, args, at);
                 }
+                if let Some(why) = self.fills_memory(callee, &items) {
+                    let evidence = self.show_call(callee, args);
+                    self.hit(&rules::PICKLE_BOMB, Suspicious, at, why, evidence, &[]);
+                }
                 return instance;
             }
+            Contract::Getitem => match items.first().copied() {
+                Some(generic) if generic.tag() == Tag::Global && items.len() == 2 => return instance,
+                _ => (Suspicious, "takes an item out of a value"),
+            },
+            Contract::Iter if items.len() == 1 && !self.forgotten(args) => return instance,
+            Contract::Iter => (Suspicious, "makes an iterator that calls its first argument at each step"),
             Contract::Class => {
-                if how == How::New || items.is_empty() {
+                if how == How::New || items.is_empty() && !self.forgotten(args) {
                     return instance;
                 }
                 (Review, "calls the constructor of a class that is only known to be restored by its state")
@@ -238,6 +292,10 @@ impl Machine<'_, '_> {
                 });
                 match items.get(1).copied() {
                     Some(class) if callable && class.tag() == Tag::Global && self.makeable(class) => {
+                        // What it calls is judged like a call of the stream's own.
+                        if let (Some(function), Some(inner)) = (items.first(), items.get(2)) {
+                            self.call(How::Call, *function, *inner, at);
+                        }
                         return Value::of(Tag::Instance, class.payload());
                     }
                     _ => (Suspicious, "rebuilds a tensor through something that is not a known function"),
@@ -294,12 +352,15 @@ impl Machine<'_, '_> {
                 let Some(g) = self.globals.get(target.index()) else { return attr };
                 let (module, joined) = (g.module.clone(), format!("{}.{name}", g.name));
                 if policy::may_make(&g.entry) {
-                    // A member or method of a known class: fine as a value; calling it is judged at the call.
+                    self.method(callee, args, &name, at);
                     return attr;
                 }
                 self.global(module, joined, at)
             }
-            Tag::Instance | Tag::Node => attr,
+            Tag::Instance | Tag::Node => {
+                self.method(callee, args, &name, at);
+                attr
+            }
             _ => {
                 let evidence = self.show_call(callee, args);
                 self.hit(
@@ -312,6 +373,18 @@ impl Machine<'_, '_> {
                 );
                 attr
             }
+        }
+    }
+
+    /// A member or method of a known class or of an object: calling it is judged at the call, but others may call it too
+    /// (`__setstate__` of an instance, a default factory).
+    fn method(&mut self, callee: Value, args: Value, name: &str, at: u64) {
+        let (severity, why) = policy::judge_attribute(name);
+        if severity > Allowed {
+            let rule =
+                if severity == Suspicious { &rules::PICKLE_SUSPICIOUS_CALL } else { &rules::PICKLE_UNKNOWN_CALL };
+            let evidence = self.show_call(callee, args);
+            self.hit(rule, severity, at, why, evidence, &[]);
         }
     }
 
@@ -424,6 +497,28 @@ impl Machine<'_, '_> {
         if self.foreign_ids.len() < 32 {
             let shown = self.show(id);
             self.foreign_ids.push((at, shown));
+        }
+    }
+
+    /// joblib before 0.10 kept arrays in files beside the pickle: a name that leads elsewhere opens whatever is there, and
+    /// unpickles it.
+    pub(super) fn file_of_array(&mut self, object: Value, state: Value, at: u64) {
+        let Some((module, name)) = self.named(object).filter(|_| object.tag() == Tag::Instance) else { return };
+        if !matches!(name, "NDArrayWrapper" | "ZNDArrayWrapper") || !module.contains("numpy_pickle") {
+            return;
+        }
+        let Some(pairs) = self.arena.get(state).filter(|n| n.kind == Kind::Dict).map(|n| n.head.clone()) else {
+            return;
+        };
+        for pair in pairs.chunks_exact(2) {
+            if self.text_of(pair[0], 16).as_deref() != Some("filename") {
+                continue;
+            }
+            let file = self.text_of(pair[1], 1024).unwrap_or_default();
+            if file.is_empty() || file.contains(['/', '\\', '\0']) || file.starts_with("..") {
+                let message = "takes an array from a file that is not beside the pickle, and unpickles it";
+                self.hit(&rules::PICKLE_BUILD, Suspicious, at, message, crate::scan::printable(&file), &["CWE-22"]);
+            }
         }
     }
 

@@ -622,7 +622,12 @@ impl Machine<'_, '_> {
                 t.push((at, line));
             }
         }
+        self.file_of_array(object, state, at);
         let Some(array) = self.joblib_array(object, state) else { return Ok(()) };
+        self.first_array.get_or_insert(self.pos);
+        if !self.skips_arrays {
+            return Ok(());
+        }
         if array.object {
             // The array's values are a pickle of their own, right here.
             if self.suspended.len() >= SUSPENDED_MAX {

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use casemate_artifact::{
-    ArtifactSeverity, FileReport, ScanConfig, ScanDocument, conversion_advice, ml_bom, render_tree, scan_path,
+    ArtifactFinding, ArtifactSeverity, FileReport, ScanConfig, ScanDocument, conversion_advice, ml_bom, render_tree,
+    scan_path,
 };
 use casemate_finding::{CheckResult, Outcome};
 use casemate_report::{Document, NotScanned, SarifLimits, Subject, printable, to_table};
@@ -162,6 +163,11 @@ fn document(reports: &[FileReport]) -> Document {
     document
 }
 
+/// The first finding in a pickle, which `--explain` can show as calls.
+fn first_call(reports: &[FileReport]) -> Option<(&FileReport, &ArtifactFinding)> {
+    reports.iter().find_map(|r| Some((r, r.findings.iter().find(|f| f.rule.starts_with("artifact/pickle-"))?)))
+}
+
 fn print(reports: &[FileReport], tree: bool) {
     let noteworthy: Vec<FileReport> = reports.iter().filter(|r| !r.is_clean()).cloned().collect();
     if !noteworthy.is_empty() {
@@ -180,6 +186,13 @@ fn print(reports: &[FileReport], tree: bool) {
         "{} files: {blocked} blocked, {review} to review, {incomplete} not read to the end, {clean} clean",
         reports.len()
     ));
+    if let Some((report, finding)) = first_call(&noteworthy) {
+        let member = if finding.member.is_empty() { String::new() } else { format!("!/{}", finding.member) };
+        output::line(printable(&format!(
+            "See the calls around a finding: casemate scan --explain '{}{member}@{}'",
+            report.path, finding.offset
+        )));
+    }
     if blocked > 0 {
         output::line("Do not load the blocked files: ask for safetensors, or for the code that made them.");
         for advice in conversion_advice(&noteworthy) {
