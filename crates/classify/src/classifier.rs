@@ -176,18 +176,14 @@ impl Classifier {
             });
             judge(passages.finish());
             toxicity = toxicity.max(sigmoid(abuse));
-            let (suffix, at) = if view.reading.is_guess() {
-                (InjectionModel::LOGIT_MIN, 0)
-            } else {
-                self.injection.suffix_logit(if written { read } else { view.text.text() }, &bins)
-            };
+            let suffix = self.injection.suffix(if written { read } else { view.text.text() }, &bins);
             let believed = rules::believed(&found);
             let numbers = stack_features(&parts, suffix, believed, view.words.len());
             let score = sigmoid(self.injection.stack(channel).logit(&numbers) + raise(believed));
             if score >= thresholds.flag {
                 findings.push(self.model_finding(view, &parts, score));
-                if suffix > SUFFIX_LOGIT_MIN {
-                    findings.push(suffix_finding(view, written, at, score));
+                if suffix.window > SUFFIX_LOGIT_MIN {
+                    findings.push(suffix_finding(view, written, suffix.at, score));
                 }
             }
             injection = injection.max(score);

@@ -13,7 +13,9 @@ use crate::views::{View, ViewLimits, views};
 use crate::{Channel, Thresholds};
 
 /// Numbers that the last step weighs.
-pub const STACK_FEATURES: usize = 16;
+pub const STACK_FEATURES: usize = 22;
+/// Words of a request short enough that a suffix is a large part of it. In a long text a list of names is the likelier reason.
+const SHORT_WORDS: usize = 60;
 /// Logits are kept in this range, so that no single part decides without limit.
 const LOGIT_MAX: f32 = 10.0;
 
@@ -84,8 +86,8 @@ pub struct InjectionModel {
 }
 
 impl InjectionModel {
-    /// The lowest suffix logit: of a text too short to hold one, or read by a guess.
-    pub const LOGIT_MIN: f32 = -LOGIT_MAX;
+    /// The lowest suffix logit: of a text too short to hold one.
+    const LOGIT_MIN: f32 = -LOGIT_MAX;
 
     /// Reads a model made for `embedding`.
     ///
@@ -133,14 +135,17 @@ impl InjectionModel {
         &self.stacks[if matches!(channel, Channel::Chat) { 0 } else { 1 }]
     }
 
-    /// The worst suffix logit of a text as it was written, and where; `bins` are those of its plain view.
-    pub fn suffix_logit(&self, text: &str, bins: &TokenBins) -> (f32, usize) {
-        let mut worst = (-LOGIT_MAX, 0);
+    /// How much a text as it was written looks like an optimised suffix somewhere; `bins` are those of its plain view.
+    pub fn suffix(&self, text: &str, bins: &TokenBins) -> Suffix {
+        let mut worst = Suffix::default();
+        let mut previous = Self::LOGIT_MIN;
         super::suffix_windows(&self.surprisal, text, bins, |at, features| {
-            let logit = self.suffix.logit(&features);
-            if logit > worst.0 {
-                worst = (logit, at);
+            let logit = self.suffix.logit(&features).clamp(-LOGIT_MAX, LOGIT_MAX);
+            if logit > worst.window {
+                (worst.window, worst.at) = (logit, at);
             }
+            worst.pair = worst.pair.max((logit + previous) / 2.0);
+            previous = logit;
         });
         worst
     }
@@ -252,6 +257,23 @@ impl Default for Window {
     }
 }
 
+/// What the detector of optimised suffixes says of a text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Suffix {
+    /// Logit of the worst window.
+    pub window: f32,
+    /// Mean logit of the worst two windows in a row.
+    pub pair: f32,
+    /// First byte of the worst window.
+    pub at: usize,
+}
+
+impl Default for Suffix {
+    fn default() -> Self {
+        Self { window: InjectionModel::LOGIT_MIN, pair: InjectionModel::LOGIT_MIN, at: 0 }
+    }
+}
+
 /// What the parts of an injection model say of one view.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Parts {
@@ -266,29 +288,36 @@ pub struct Parts {
 }
 
 /// The numbers that the last step weighs; `rules` is the noisy-or of the rules that matched, `words` their number.
-pub fn stack_features(parts: &Parts, suffix: f32, rules: f32, words: usize) -> [f32; STACK_FEATURES] {
+pub fn stack_features(parts: &Parts, suffix: Suffix, rules: f32, words: usize) -> [f32; STACK_FEATURES] {
     let clamp = |z: f32| z.clamp(-LOGIT_MAX, LOGIT_MAX) / 4.0;
     let length = ((words as f32 + 1.0).ln() - 3.0) / 2.0;
     // What is far out counts more than in proportion: any one part may be right alone.
     let over = |z: f32, from: f32| (z - from).clamp(0.0, LOGIT_MAX) / 4.0;
     let at_least = |from: f32| f32::from(u8::from(rules >= from));
+    let short = f32::from(u8::from(words <= SHORT_WORDS));
     [
         clamp(parts.text_hashed),
         clamp(parts.text_dense),
         clamp(parts.window_logit),
-        clamp(suffix),
+        clamp(suffix.window),
         -(1.0 - rules.min(0.995)).ln(),
         length,
         clamp(parts.text_hashed.min(parts.text_dense)),
         clamp(parts.text_hashed.max(parts.window_logit)),
-        over(suffix, 1.0),
-        over(suffix, 4.0),
+        over(suffix.window, 1.0),
+        over(suffix.window, 4.0),
         over(parts.window_logit, 3.0),
         over(parts.text_hashed, 2.5),
         over(parts.text_dense, 3.0),
         at_least(0.45),
         at_least(0.65),
         at_least(0.8),
+        clamp(suffix.pair),
+        over(suffix.pair, 0.0),
+        over(suffix.pair, 0.0) * short,
+        over(suffix.pair, 2.0) * short,
+        over(suffix.window, 1.0) * short,
+        over(suffix.window, 4.0) * short,
     ]
 }
 

@@ -14,7 +14,8 @@ mod wide;
 
 pub use adjacency::{Adjacency, RANK as ADJACENCY_RANK};
 pub use bundle::{
-    Calibration, InjectionModel, Metadata, Parts, STACK_FEATURES, SourceResult, Stack, TextModel, stack_features,
+    Calibration, InjectionModel, Metadata, Parts, STACK_FEATURES, SourceResult, Stack, Suffix, TextModel,
+    stack_features,
 };
 pub use container::{Container, ContainerWriter, ModelError};
 pub use dense::Dense;

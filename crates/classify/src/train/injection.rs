@@ -22,8 +22,12 @@ pub struct InjectionData {
 const FOLDS: usize = 5;
 /// Rows of one source and class count together at most as this many.
 const SOURCE_MASS: f32 = 2500.0;
+/// Rows that the trainer makes count less: they are many of few templates.
+const MADE_MASS: f32 = 1200.0;
 const TEXT: SparseSettings = SparseSettings { bits: 19, epochs: 5, rate: 0.15, decay: 0.02 };
 const WINDOW: SparseSettings = SparseSettings { bits: 18, epochs: 5, rate: 0.15, decay: 0.02 };
+/// Harmless windows over this logit are shown again.
+const MINED_LOGIT: f32 = -2.5;
 const TEXT_DENSE: DenseSettings = DenseSettings { hidden: 32, epochs: 6, rate: 2e-3, decay: 1e-2 };
 const WINDOW_DENSE: DenseSettings = DenseSettings { hidden: 24, epochs: 4, rate: 2e-3, decay: 1e-2 };
 
@@ -38,9 +42,10 @@ pub fn injection(
     tell: &mut dyn FnMut(&str),
 ) -> Result<InjectionModel, TrainError> {
     let mut rng = Rng::new(seed);
-    let rows: Vec<Row> = data.rows.into_iter().filter(Row::may_ship).map(strip_template).collect();
+    let rows: Vec<Row> =
+        data.rows.into_iter().filter(Row::may_ship).filter(is_labelled_well).map(strip_template).collect();
     check_classes(&rows)?;
-    let made = made::rows(&rows, &mut rng);
+    let made = made::rows(&rows, embedding, &mut rng);
     tell(&format!("{} rows, {} made", rows.len(), made.texts.len()));
     let ready = |rows: &[Row]| -> Vec<Prepared> { rows.iter().map(|r| prepare(r, fold_of(r), embedding)).collect() };
     let mut texts = ready(&rows);
@@ -53,7 +58,7 @@ pub fn injection(
     tell("suffixes learned");
     let mut model = InjectionModel {
         metadata: Metadata {
-            id: "casemate-injection-2".into(),
+            id: "casemate-injection-3".into(),
             embedding: embedding.id().into(),
             seed,
             data: data.digests,
@@ -77,6 +82,7 @@ pub fn injection(
             set.iter().filter(|p| p.fold == fold).map(|p| score(model, embedding, p, channel)).collect()
         };
         chat.extend(held(&texts, 0, &model));
+        chat.retain(|s| !made::is_content_attack(&s.source));
         chat.extend(held(&suffixed, 0, &model));
         content.extend(held(&documents, 1, &model));
         let harmless = texts.iter().filter(|p| p.fold == fold && !p.positive && made::is_content(&p.source));
@@ -87,6 +93,11 @@ pub fn injection(
     model.stacks = [learn_stack(&chat)?, learn_stack(&content)?];
     calibrate(&mut model, &chat, &content);
     Ok(model)
+}
+
+/// One collection files its harmless requests of control among the attacks.
+fn is_labelled_well(row: &Row) -> bool {
+    !(row.positive && row.source == "neuralchemy" && row.kind == "control")
 }
 
 /// Wrappers that a collector put around texts are no sign of an attack.
@@ -107,8 +118,13 @@ fn fold_of(row: &Row) -> usize {
         "yanismiraoui" | "pypi-home_assistant_intents" | "pypi-django_allauth" | "restaurant8k" => 2,
         "trustairlab-jailbreak" | "gpteacher-roleplay" => 3,
         "pyrit-templates" | "giskard" | "clinc150" | "gpteacher-code" | "self-instruct-seeds" => 4,
-        _ => row.text.bytes().fold(7_usize, |h, b| h.wrapping_mul(31).wrapping_add(usize::from(b))) % FOLDS,
+        source if source.starts_with("pkg-") => hash(source),
+        _ => hash(&row.text),
     }
+}
+
+fn hash(text: &str) -> usize {
+    text.bytes().fold(7_usize, |h, b| h.wrapping_mul(31).wrapping_add(usize::from(b))) % FOLDS
 }
 
 /// Fits the four base models to rows outside `fold`.
@@ -119,8 +135,10 @@ fn learn_base(
     embedding: &Embedding,
     seed: u64,
 ) -> Result<(), TrainError> {
-    let seen: Vec<&Prepared> =
-        texts.iter().filter(|p| fold != Some(p.fold) && p.source != "synthetic-indirect").collect();
+    let seen: Vec<&Prepared> = texts
+        .iter()
+        .filter(|p| fold != Some(p.fold) && p.source != "synthetic-indirect" && !made::is_content_attack(&p.source))
+        .collect();
     let mass = Mass::of(seen.iter().copied());
     let sparse: Vec<Sparse<'_>> = seen
         .iter()
@@ -131,18 +149,14 @@ fn learn_base(
         seen.iter().map(|p| Full { x: p.unit.as_slice(), positive: p.positive, weight: mass.weight(p) }).collect();
     model.text_dense = fit::dense(&full, DIMENSIONS, TEXT_DENSE, seed ^ 1)?;
 
-    let windows = windows(texts, fold, embedding, seed);
-    let negatives = windows.iter().filter(|w| !w.positive).count().max(1);
-    let balance = negatives as f32 / (windows.len() - negatives).max(1) as f32;
-    let weight = |positive: bool| if positive { balance.clamp(0.2, 5.0) } else { 1.0 };
-    let sparse: Vec<Sparse<'_>> = windows
-        .iter()
-        .map(|w| Sparse { indices: w.indices, positive: w.positive, weight: weight(w.positive) })
-        .collect();
-    model.window_hashed = fit::hashed(&sparse, WINDOW, seed ^ 2);
+    let mut windows = windows(texts, fold, embedding, seed);
+    let first = fit_windows(&windows, seed ^ 2);
+    windows.extend(mined(texts, fold, embedding, &first));
+    model.window_hashed = fit_windows(&windows, seed ^ 2);
+    let weight = Window::weights(&windows);
     let full: Vec<Full<'_>> = windows
         .iter()
-        .map(|w| Full { x: w.unit.as_slice(), positive: w.positive, weight: weight(w.positive) })
+        .map(|w| Full { x: w.unit.as_slice(), positive: w.positive, weight: weight[usize::from(w.positive)] })
         .collect();
     model.window_dense = fit::dense(&full, DIMENSIONS, WINDOW_DENSE, seed ^ 3)?;
     Ok(())
@@ -152,6 +166,42 @@ struct Window<'a> {
     indices: &'a [u32],
     unit: Box<[f32; DIMENSIONS]>,
     positive: bool,
+}
+
+impl Window<'_> {
+    /// Weights of a harmless window and of an attack.
+    fn weights(windows: &[Self]) -> [f32; 2] {
+        let negatives = windows.iter().filter(|w| !w.positive).count().max(1);
+        [1.0, (negatives as f32 / (windows.len() - negatives).max(1) as f32).clamp(0.2, 5.0)]
+    }
+}
+
+fn fit_windows(windows: &[Window<'_>], seed: u64) -> Hashed {
+    let weight = Window::weights(windows);
+    let sparse: Vec<Sparse<'_>> = windows
+        .iter()
+        .map(|w| Sparse { indices: w.indices, positive: w.positive, weight: weight[usize::from(w.positive)] })
+        .collect();
+    fit::hashed(&sparse, WINDOW, seed)
+}
+
+/// Sentences of harmless texts, alone and with the next, that a first pass comes near to taking for an instruction: what was not drawn
+/// is seen where it matters.
+fn mined<'a>(texts: &'a [Prepared], fold: Option<usize>, embedding: &Embedding, first: &Hashed) -> Vec<Window<'a>> {
+    let mut out = Vec::new();
+    for p in texts.iter().filter(|p| fold != Some(p.fold) && !p.positive) {
+        let blocks = p.features.blocks();
+        for (i, block) in blocks.iter().enumerate() {
+            for end in [block.end, blocks.get(i + 1).map_or(block.end, |next| next.end)] {
+                let indices = p.features.of_words(block.start, end);
+                if first.logit(indices) > MINED_LOGIT {
+                    let unit = Box::new(embedding.embed(p.view.text.text(), &p.view.words[block.start..end]));
+                    out.push(Window { indices, unit, positive: false });
+                }
+            }
+        }
+    }
+    out
 }
 
 /// Sentence windows: short attacks whole; harmless texts sentence by sentence and in pairs.
@@ -200,7 +250,7 @@ impl Mass {
             }
         }
         let total = |positive: bool| -> f32 {
-            counts.iter().filter(|c| c.1 == positive).map(|c| c.2.min(SOURCE_MASS)).sum::<f32>().max(1.0)
+            counts.iter().filter(|c| c.1 == positive).map(|c| c.2.min(source_mass(&c.0))).sum::<f32>().max(1.0)
         };
         let (negative, positive) = (total(false), total(true));
         let even = (negative + positive) / 2.0;
@@ -209,8 +259,12 @@ impl Mass {
 
     fn weight(&self, p: &Prepared) -> f32 {
         let count = self.counts.iter().find(|c| c.0 == p.source && c.1 == p.positive).map_or(1.0, |c| c.2);
-        (SOURCE_MASS / count).min(1.0) * self.scale[usize::from(p.positive)]
+        (source_mass(&p.source) / count).min(1.0) * self.scale[usize::from(p.positive)]
     }
+}
+
+fn source_mass(source: &str) -> f32 {
+    if source.starts_with("made-") { MADE_MASS } else { SOURCE_MASS }
 }
 
 /// A row scored by models that did not see its source.
@@ -223,7 +277,7 @@ struct Scored {
 fn score(model: &InjectionModel, embedding: &Embedding, p: &Prepared, channel: usize) -> Scored {
     let mut bins = TokenBins::of_written(p.text.len());
     let parts: Parts = model.parts(embedding, &p.view, &p.features, &mut bins, |_, _| {});
-    let (suffix, _) = model.suffix_logit(&p.text, &bins);
+    let suffix = model.suffix(&p.text, &bins);
     let x = stack_features(&parts, suffix, p.rules[channel], p.view.words.len());
     Scored { source: p.source.clone(), positive: p.positive, x }
 }

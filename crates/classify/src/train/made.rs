@@ -1,19 +1,29 @@
 //! The rows that a training of the injection model makes for itself.
 
 use super::adjacency::TokenSampler;
+use super::synthetic_lists::{Vocabulary, list};
 use super::{Rng, Row, synthetic};
 use crate::model::Embedding;
 
 const HARMLESS_ROWS: usize = 6000;
 const PLANTED_ROWS: usize = 5000;
-const ASK_ROWS: usize = 4000;
-const ASK_HARMLESS_ROWS: usize = 4000;
+const ASK_ROWS: usize = 5000;
+const ASK_HARMLESS_ROWS: usize = 5000;
 const HIDDEN_ROWS: usize = 2500;
 const HIDDEN_HARMLESS_ROWS: usize = 2500;
 const HIDDEN_BARE_ROWS: usize = 2000;
 const CODE_ROWS: usize = 1500;
+const LIST_ROWS: usize = 2500;
+const PLAY_ROWS: usize = 4000;
+const PLAY_HARMLESS_ROWS: usize = 4000;
+const ELSEWHERE_ROWS: usize = 2500;
+const AGENT_ROWS: usize = 1500;
+const AGENT_HARMLESS_ROWS: usize = 1500;
+const NOTE_ROWS: usize = 2500;
+const NOTE_HARMLESS_ROWS: usize = 2000;
+const MAIL_ROWS: usize = 2000;
 const SUFFIX_ROWS: usize = 1500;
-const DOCUMENTS: usize = 2500;
+const DOCUMENTS: usize = 3500;
 const HARM_ROWS: usize = 3000;
 
 /// Rows made.
@@ -28,8 +38,22 @@ pub struct Made {
 pub fn is_content(source: &str) -> bool {
     source.starts_with("pypi-")
         || source.starts_with("npm-")
-        || matches!(source, "synthetic-indirect" | "made-codes")
+        || matches!(
+            source,
+            "synthetic-indirect"
+                | "made-codes"
+                | "made-lists"
+                | "made-agent-harmless"
+                | "made-notes-harmless"
+                | "made-mails"
+                | "pkg-bfcl_eval-tools"
+        )
         || source.starts_with("gpteacher")
+}
+
+/// True for attacks that are none where a user writes them: they are kept from the models of whole texts and from chat.
+pub fn is_content_attack(source: &str) -> bool {
+    matches!(source, "made-agent" | "made-notes")
 }
 
 fn row(text: String, positive: bool, source: &str) -> Row {
@@ -48,7 +72,7 @@ fn goals(rows: &[Row]) -> Vec<&str> {
 }
 
 /// Makes rows beside `rows`.
-pub fn rows(rows: &[Row], rng: &mut Rng) -> Made {
+pub fn rows(rows: &[Row], embedding: &Embedding, rng: &mut Rng) -> Made {
     let goals = goals(rows);
     let carriers: Vec<&str> = rows
         .iter()
@@ -64,6 +88,17 @@ pub fn rows(rows: &[Row], rng: &mut Rng) -> Made {
     texts.extend((0..HIDDEN_BARE_ROWS).map(|_| row(synthetic::hidden(true, rng), true, "made-hidden-bare")));
     texts.extend((0..HIDDEN_HARMLESS_ROWS).map(|_| row(synthetic::carried(false, rng), false, "made-carriers")));
     texts.extend((0..CODE_ROWS).map(|_| row(synthetic::code_text(rng), false, "made-codes")));
+    let vocabulary = Vocabulary::of(embedding);
+    texts.extend((0..LIST_ROWS).map(|_| row(list(&vocabulary, rng), false, "made-lists")));
+    texts.extend((0..PLAY_ROWS).map(|_| row(synthetic::play(true, &goals, rng), true, "made-plays")));
+    texts.extend((0..PLAY_HARMLESS_ROWS).map(|_| row(synthetic::play(false, &[], rng), false, "made-plays-harmless")));
+    texts.extend((0..ELSEWHERE_ROWS).map(|_| row(synthetic::elsewhere(rng), true, "made-elsewhere")));
+    texts.extend((0..AGENT_ROWS).map(|_| row(synthetic::agent_order(true, &goals, rng), true, "made-agent")));
+    let step = |rng: &mut Rng| row(synthetic::agent_order(false, &[], rng), false, "made-agent-harmless");
+    texts.extend((0..AGENT_HARMLESS_ROWS).map(|_| step(rng)));
+    texts.extend((0..NOTE_ROWS).map(|_| row(synthetic::note(true, &goals, rng), true, "made-notes")));
+    texts.extend((0..NOTE_HARMLESS_ROWS).map(|_| row(synthetic::note(false, &[], rng), false, "made-notes-harmless")));
+    texts.extend((0..MAIL_ROWS).map(|_| row(synthetic::mail(rng), false, "made-mails")));
     let documents = (0..DOCUMENTS)
         .filter(|_| !carriers.is_empty())
         .map(|_| {
@@ -72,7 +107,12 @@ pub fn rows(rows: &[Row], rng: &mut Rng) -> Made {
                 carrier.match_indices(['.', '\n']).map(|(i, _)| i + 1).chain([carrier.len()]).collect();
             let at = breaks[rng.below(breaks.len())];
             let gap = rng.pick(&[" ", "\n", "\n\n"]);
-            let planted = if rng.chance(0.25) { synthetic::hidden(true, rng) } else { synthetic::planted(&goals, rng) };
+            let planted = match rng.below(8) {
+                0 | 1 => synthetic::hidden(true, rng),
+                2 => synthetic::agent_order(true, &goals, rng),
+                3 | 4 => synthetic::note(true, &goals, rng),
+                _ => synthetic::planted(&goals, rng),
+            };
             row(format!("{}{gap}{planted}{gap}{}", &carrier[..at], &carrier[at..]), true, "made-documents")
         })
         .collect();

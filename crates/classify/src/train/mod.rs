@@ -15,7 +15,10 @@ mod rows;
 mod suffix;
 mod synthetic;
 mod synthetic_asks;
+mod synthetic_elsewhere;
 mod synthetic_harm;
+mod synthetic_lists;
+mod synthetic_plays;
 mod synthetic_words;
 mod text_model;
 

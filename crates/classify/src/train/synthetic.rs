@@ -4,7 +4,11 @@
 use super::Rng;
 use super::adjacency::TokenSampler;
 use super::synthetic_asks::{ASK_SLOTS, ASKS, ASKS_HARMLESS, CARRIERS, HIDDEN, HIDDEN_HARMLESS};
+use super::synthetic_elsewhere::{ELSEWHERE, ELSEWHERE_SLOTS};
 use super::synthetic_harm::{HARM, HARM_HARMLESS, HARM_SLOTS};
+use super::synthetic_plays::{
+    AGENT_ORDERS, AGENT_ORDERS_HARMLESS, MAILS, NOTES, NOTES_HARMLESS, PLAY_SLOTS, PLAYS, PLAYS_HARMLESS,
+};
 use super::synthetic_words::{GOALS, HARMLESS, HARMLESS_ELSEWHERE, PLANTED, SLOTS};
 use crate::model::Embedding;
 
@@ -21,8 +25,7 @@ pub fn harmless(rng: &mut Rng) -> String {
 /// A planted instruction with its goal; `goals` are requests from the data.
 pub fn planted(goals: &[&str], rng: &mut Rng) -> String {
     let template = rng.pick(PLANTED);
-    let goal =
-        if rng.chance(0.5) || goals.is_empty() { fill(rng.pick(GOALS), "", rng) } else { rng.pick(goals).to_owned() };
+    let goal = goal(goals, rng);
     fill(template, &goal, rng)
 }
 
@@ -45,6 +48,39 @@ pub fn hidden(attack: bool, rng: &mut Rng) -> String {
 pub fn carried(attack: bool, rng: &mut Rng) -> String {
     let inner = hidden(attack, rng);
     fill(rng.pick(CARRIERS), &inner, rng)
+}
+
+/// A goal of an attack: one of ours, or a request from the data.
+fn goal(goals: &[&str], rng: &mut Rng) -> String {
+    if rng.chance(0.5) || goals.is_empty() { fill(rng.pick(GOALS), "", rng) } else { rng.pick(goals).to_owned() }
+}
+
+/// An attack in another language than English.
+pub fn elsewhere(rng: &mut Rng) -> String {
+    fill(rng.pick(ELSEWHERE), "", rng)
+}
+
+/// A play about a goal, or a harmless request of the same make.
+pub fn play(attack: bool, goals: &[&str], rng: &mut Rng) -> String {
+    let goal = goal(goals, rng);
+    fill(rng.pick(if attack { PLAYS } else { PLAYS_HARMLESS }), &goal, rng)
+}
+
+/// An order to an agent that its user did not give, or a harmless step or result.
+pub fn agent_order(attack: bool, goals: &[&str], rng: &mut Rng) -> String {
+    let goal = goal(goals, rng);
+    fill(rng.pick(if attack { AGENT_ORDERS } else { AGENT_ORDERS_HARMLESS }), &goal, rng)
+}
+
+/// A note to the model that reads a document, or to the people who do.
+pub fn note(attack: bool, goals: &[&str], rng: &mut Rng) -> String {
+    let goal = goal(goals, rng);
+    fill(rng.pick(if attack { NOTES } else { NOTES_HARMLESS }), &goal, rng)
+}
+
+/// A harmless mail or ticket.
+pub fn mail(rng: &mut Rng) -> String {
+    fill(rng.pick(MAILS), "", rng)
 }
 
 /// A text for the toxicity model: abusive or explicit, or harmless on the same matters.
@@ -108,9 +144,18 @@ pub fn suffix(embedding: &Embedding, sampler: &TokenSampler, rng: &mut Rng) -> S
         "?",
     ];
     let mut out = String::new();
-    let length = 14 + rng.below(16);
-    let (common, marks) = ([0.2, 0.5, 0.8][rng.below(3)], [0.05, 0.18, 0.3][rng.below(3)]);
+    let length = 12 + rng.below(20);
+    let (common, marks) = ([0.2, 0.5, 0.8, 1.0][rng.below(4)], [0.02, 0.05, 0.18, 0.3][rng.below(4)]);
+    // How often a piece begins after a space, in capitals, and how often a token of the start of the search is left as it was.
+    let (spaced, capitals, left) =
+        ([0.5, 0.7, 0.9][rng.below(3)], [0.08, 0.17, 0.3][rng.below(3)], [0.0, 0.0, 0.2][rng.below(3)]);
+    let start = rng.pick(&["!", "[", "x", "*", "?"]);
     for _ in 0..length {
+        if rng.chance(left) {
+            out.push(' ');
+            out.push_str(start);
+            continue;
+        }
         if rng.chance(marks) {
             out.push_str(rng.pick(MARKS));
             continue;
@@ -121,13 +166,15 @@ pub fn suffix(embedding: &Embedding, sampler: &TokenSampler, rng: &mut Rng) -> S
         if !piece.is_ascii() || piece.is_empty() {
             continue;
         }
-        if !goes_on && rng.chance(0.7) {
+        if !goes_on && rng.chance(spaced) {
             out.push(' ');
         }
-        match rng.below(6) {
-            0 => out.extend(piece.chars().take(1).map(|c| c.to_ascii_uppercase()).chain(piece.chars().skip(1))),
-            1 if piece.len() <= 4 => out.push_str(&piece.to_ascii_uppercase()),
-            _ => out.push_str(piece),
+        if rng.chance(capitals) {
+            out.extend(piece.chars().take(1).map(|c| c.to_ascii_uppercase()).chain(piece.chars().skip(1)));
+        } else if piece.len() <= 4 && rng.chance(capitals) {
+            out.push_str(&piece.to_ascii_uppercase());
+        } else {
+            out.push_str(piece);
         }
     }
     out
@@ -143,6 +190,11 @@ fn fill(template: &str, goal: &str, rng: &mut Rng) -> String {
     text
 }
 
+/// The lists of every grammar.
+fn all_slots() -> impl Iterator<Item = &'static (&'static str, &'static [&'static str])> {
+    SLOTS.iter().chain(ASK_SLOTS).chain(HARM_SLOTS).chain(PLAY_SLOTS).chain(ELSEWHERE_SLOTS)
+}
+
 /// The first slot of `text`: its bytes, and its list, or none for `{goal}`.
 fn slot(text: &str) -> Option<(usize, usize, Option<&'static [&'static str]>)> {
     for (start, _) in text.match_indices('{') {
@@ -151,7 +203,7 @@ fn slot(text: &str) -> Option<(usize, usize, Option<&'static [&'static str]>)> {
         if name == "goal" {
             return Some((start, start + length + 1, None));
         }
-        if let Some((_, items)) = SLOTS.iter().chain(ASK_SLOTS).chain(HARM_SLOTS).find(|s| s.0 == name) {
+        if let Some((_, items)) = all_slots().find(|s| s.0 == name) {
             return Some((start, start + length + 1, Some(items)));
         }
     }
@@ -160,21 +212,26 @@ fn slot(text: &str) -> Option<(usize, usize, Option<&'static [&'static str]>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::synthetic_asks::{ASK_SLOTS, ASKS, ASKS_HARMLESS, CARRIERS, HIDDEN, HIDDEN_HARMLESS};
-    use super::super::synthetic_harm::{HARM, HARM_HARMLESS, HARM_SLOTS};
-    use super::super::synthetic_words::{GOALS, HARMLESS, HARMLESS_ELSEWHERE, PLANTED, SLOTS};
-    use super::{ask, ask_harmless, carried, harmless, planted};
+    use super::super::synthetic_asks::{ASKS, ASKS_HARMLESS, CARRIERS, HIDDEN, HIDDEN_HARMLESS};
+    use super::super::synthetic_elsewhere::ELSEWHERE;
+    use super::super::synthetic_harm::{HARM, HARM_HARMLESS};
+    use super::super::synthetic_plays::{
+        AGENT_ORDERS, AGENT_ORDERS_HARMLESS, MAILS, NOTES, NOTES_HARMLESS, PLAYS, PLAYS_HARMLESS,
+    };
+    use super::super::synthetic_words::{GOALS, HARMLESS, HARMLESS_ELSEWHERE, PLANTED};
+    use super::{all_slots, ask, ask_harmless, carried, harmless, planted};
     use crate::train::Rng;
 
     #[test]
     fn every_slot_has_a_list() {
         let new = ASKS.iter().chain(ASKS_HARMLESS).chain(HIDDEN).chain(HIDDEN_HARMLESS).chain(CARRIERS);
-        let new = new.chain(HARM).chain(HARM_HARMLESS);
-        let inner = ASK_SLOTS.iter().chain(HARM_SLOTS).flat_map(|s| s.1);
+        let new = new.chain(HARM).chain(HARM_HARMLESS).chain(PLAYS).chain(PLAYS_HARMLESS).chain(AGENT_ORDERS);
+        let new = new.chain(ELSEWHERE).chain(AGENT_ORDERS_HARMLESS).chain(NOTES).chain(NOTES_HARMLESS).chain(MAILS);
+        let inner = all_slots().flat_map(|s| s.1);
         for template in HARMLESS.iter().chain(HARMLESS_ELSEWHERE).chain(GOALS).chain(PLANTED).chain(new).chain(inner) {
             for part in template.split('{').skip(1).filter(|p| p.starts_with(|c: char| c.is_ascii_lowercase())) {
                 let name = part.split('}').next().unwrap_or_default();
-                let known = SLOTS.iter().chain(ASK_SLOTS).chain(HARM_SLOTS).any(|s| s.0 == name);
+                let known = all_slots().any(|s| s.0 == name);
                 assert!(name == "goal" || known, "{template}: {name}");
             }
         }

@@ -43,12 +43,6 @@ pub enum Reading {
 }
 
 impl Reading {
-    /// True for readings that turn letters into others or round without a code that announces it: what they make of prose is
-    /// gibberish, which must not be held against it. Leet and spacing leave prose as it is.
-    pub const fn is_guess(self) -> bool {
-        matches!(self, Self::Rot13 | Self::Reversed | Self::WordsReversed)
-    }
-
     /// The name that findings carry.
     pub const fn as_str(self) -> &'static str {
         match self {
