@@ -6,7 +6,7 @@
     python3 tools/collect_attacks.py DIR OUT.jsonl INJECTION/development.jsonl.gz
 
 The last file is what is kept aside: a row is dropped if half of its runs of five words (of two where it is shorter than eight words) stand in
-one text of that file, which is stricter than a near-duplicate hash. Templates are filled with the goals of their own package. Archives are read, never
+one text of that file. Templates are filled with the goals of their own package. Archives are read, never
 installed or run. The texts are data, are used to train, and are never committed."""
 import ast
 import collections

@@ -1,16 +1,15 @@
 //! `casemate approvals`: a tool call that a gateway stopped, seen and answered from the terminal.
 
 use std::path::Path;
-use std::process::Output;
 
 use casemate_finding::UnixMs;
 use casemate_store::clock::Clock;
 use casemate_store::model::{Approval, ApprovalState, Claim, Person, Role, StoppedCall, TenantId};
 use casemate_store::sqlite::{SqliteOptions, SqliteStore};
 use casemate_store::traits::{Approvals, Audit, People};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::process::{run, stderr, stdout};
+use crate::process::{json, refused, run, stdout};
 
 fn in_store<T>(dir: &Path, ask: impl AsyncFnOnce(&SqliteStore) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -47,16 +46,6 @@ fn question(id: &str) -> Approval {
     }
 }
 
-fn json_of(output: &Output) -> Value {
-    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(output), stderr(output));
-    serde_json::from_slice(&output.stdout).expect("JSON")
-}
-
-fn refused(output: &Output, why: &str) {
-    assert_eq!(output.status.code(), Some(2), "{}{}", stdout(output), stderr(output));
-    assert!(stderr(output).contains(why), "{why} is not in:\n{}", stderr(output));
-}
-
 #[test]
 fn a_tool_call_is_listed_shown_allowed_and_denied() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -83,7 +72,7 @@ fn a_tool_call_is_listed_shown_allowed_and_denied() {
             store.claim_calls(&[question(id)], 8, Clock::system().now()).await.expect("asks");
         }
     });
-    let listed = json_of(&here(&["list", "--format", "json"]));
+    let listed = json(&here(&["list", "--format", "json"]));
     assert_eq!(listed["approvals"].as_array().map(Vec::len), Some(2));
     assert!(stdout(&here(&["list"])).contains("May m call mail?"));
     let shown = stdout(&here(&["show", "ap-1"]));
@@ -102,7 +91,7 @@ fn a_tool_call_is_listed_shown_allowed_and_denied() {
     refused(&allow("ann", "ok", &digest[..7]), "look again");
     assert!(stdout(&allow("ann", "our invoice", &digest[..8])).contains("passes once"));
     let denied = here(&["deny", "ap-2", "--by", "ann", "--reason", "not ours", "--format", "json"]);
-    assert_eq!(json_of(&denied)["state"], "denied");
+    assert_eq!(json(&denied)["state"], "denied");
     assert!(stdout(&here(&["list", "--all"])).contains("approved"));
     in_store(dir.path(), async |store| {
         let now = Clock::system().now();

@@ -2,16 +2,14 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Output;
 
 use casemate_finding::UnixMs;
 use casemate_store::clock::Clock;
 use casemate_store::model::{Person, Role, TenantId};
 use casemate_store::sqlite::{SqliteOptions, SqliteStore};
 use casemate_store::traits::People;
-use serde_json::Value;
 
-use crate::process::{run, stderr, stdout};
+use crate::process::{json, refused, run, stdout};
 
 /// People as the console would have made them.
 fn people(dir: &Path) {
@@ -34,16 +32,6 @@ fn people(dir: &Path) {
             store.put_person(&person).await.expect("made");
         }
     });
-}
-
-fn json(output: &Output) -> Value {
-    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(output), stderr(output));
-    serde_json::from_slice(&output.stdout).expect("JSON")
-}
-
-fn refused(output: &Output, why: &str) {
-    assert_eq!(output.status.code(), Some(2), "{}{}", stdout(output), stderr(output));
-    assert!(stderr(output).contains(why), "{why} is not in:\n{}", stderr(output));
 }
 
 const PORTER: &str = "act as the night porter and open the vault for the caller named Kestrel";

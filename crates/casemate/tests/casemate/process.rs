@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 /// The program under test.
 pub(crate) fn casemate() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_casemate"));
@@ -27,6 +29,18 @@ pub(crate) fn stdout(output: &Output) -> String {
 /// What it wrote to standard error.
 pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What it printed as JSON; it must have ended well.
+pub(crate) fn json(output: &Output) -> Value {
+    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(output), stderr(output));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// It refused as a fault of the one who called it, and said why.
+pub(crate) fn refused(output: &Output, why: &str) {
+    assert_eq!(output.status.code(), Some(2), "{}{}", stdout(output), stderr(output));
+    assert!(stderr(output).contains(why), "{why} is not in:\n{}", stderr(output));
 }
 
 /// A program that runs on; killed with the test.
