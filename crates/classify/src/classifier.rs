@@ -6,7 +6,7 @@ use casemate_finding::Span;
 use serde::Serialize;
 
 use crate::model::{
-    DIMENSIONS, Embedding, Features, InjectionModel, ModelError, Parts, Passages, TextModel, TokenBins,
+    DIMENSIONS, Embedding, InjectionModel, ModelError, Parts, Passages, SideBySide, TextModel, TokenBins,
     builtin_embedding, sigmoid, stack_features,
 };
 use crate::rules::{self, Match};
@@ -86,6 +86,7 @@ pub struct Classifier {
     embedding: Table,
     injection: InjectionModel,
     toxicity: TextModel,
+    models: SideBySide,
 }
 
 #[derive(Debug)]
@@ -111,7 +112,8 @@ impl Classifier {
             let embedding = builtin_embedding();
             let injection = InjectionModel::parse(INJECTION, embedding).expect("the model is checked by a test");
             let toxicity = TextModel::parse(TOXICITY, embedding).expect("and the toxicity model");
-            Self { limits: AssessLimits::default(), embedding: Table::Builtin(embedding), injection, toxicity }
+            Self::new(Table::Builtin(embedding), injection, toxicity, AssessLimits::default())
+                .expect("their tables fit each other")
         })
     }
 
@@ -128,7 +130,17 @@ impl Classifier {
         let embedding = Embedding::parse(embedding)?;
         let injection = InjectionModel::parse(injection, &embedding)?;
         let toxicity = TextModel::parse(toxicity, &embedding)?;
-        Ok(Self { limits, embedding: Table::Own(Box::new(embedding)), injection, toxicity })
+        Self::new(Table::Own(Box::new(embedding)), injection, toxicity, limits)
+    }
+
+    fn new(
+        embedding: Table,
+        injection: InjectionModel,
+        toxicity: TextModel,
+        limits: AssessLimits,
+    ) -> Result<Self, ModelError> {
+        let models = injection.beside(Some(&toxicity))?;
+        Ok(Self { limits, embedding, injection, toxicity, models })
     }
 
     /// The embedding table, for neighbours and campaigns.
@@ -164,15 +176,14 @@ impl Classifier {
             found.clear();
             rules::matches(view, channel, &mut found);
             findings.extend(found.iter().map(|m| finding(m, view)));
-            let features = Features::of(view);
             let written = view.depth == 0 && is_in_clear(read);
             let mut bins = if written { TokenBins::of_written(read.len()) } else { TokenBins::of_folded(view) };
             let mut passages = Passages::new(&self.toxicity.hashed, &self.toxicity.dense);
             let mut abuse = f32::MIN;
             let mut judge =
                 |parts: Option<[f32; 2]>| abuse = abuse.max(parts.map_or(f32::MIN, |p| self.toxicity.mixed(p)));
-            let parts = self.injection.parts(self.embedding(), view, &features, &mut bins, |indices, sum| {
-                judge(passages.push(indices, sum));
+            let parts = self.injection.parts(self.embedding(), &self.models, view, &mut bins, |sentence| {
+                judge(passages.push(sentence));
             });
             judge(passages.finish());
             toxicity = toxicity.max(sigmoid(abuse));

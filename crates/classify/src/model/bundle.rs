@@ -1,12 +1,12 @@
 //! What ships for injection and for toxicity: tables, networks, how they are combined, and the thresholds.
 
-use std::ops::Range;
-
 use serde::{Deserialize, Serialize};
 
+use super::embedding::dot;
+use super::wide::{Wide, wide};
 use super::{
     Adjacency, Container, ContainerWriter, DIMENSIONS, Dense, Embedding, Features, Hashed, ModelError, SUFFIX_FEATURES,
-    Surprisal, TokenBins,
+    SideBySide, Surprisal, TokenBins,
 };
 use crate::text::fold;
 use crate::views::{View, ViewLimits, views};
@@ -150,84 +150,90 @@ impl InjectionModel {
         worst
     }
 
-    /// What the parts say of one view: numbers for the last step, and the worst window by its words. `sentence` is shown the
-    /// features of each sentence and the sum of its vectors.
+    /// Its models of texts and windows beside each other, with another model of passages if wanted.
+    ///
+    /// # Errors
+    /// [`ModelError`] as for [`SideBySide::new`].
+    pub fn beside(&self, other: Option<&TextModel>) -> Result<SideBySide, ModelError> {
+        let other = other.map(|o| (&o.hashed, &o.dense));
+        SideBySide::new(&self.text_hashed, (&self.window_hashed, &self.window_dense), other)
+    }
+
+    /// What the parts say of one view, by `models` from [`InjectionModel::beside`]: numbers for the last step, and the worst window
+    /// by its words. `passage` is shown each sentence as the other model sees it.
     pub fn parts(
         &self,
         embedding: &Embedding,
+        models: &SideBySide,
         view: &View,
-        features: &Features,
         bins: &mut TokenBins,
-        mut sentence: impl FnMut(&[u32], &[f32; DIMENSIONS]),
+        mut passage: impl FnMut(&Sentence<'_>),
     ) -> Parts {
         let mut parts = Parts { window_logit: -LOGIT_MAX, ..Parts::default() };
-        let mut tokens = Vec::with_capacity(8);
-        let (mut previous, mut current) = (Window::default(), Window::default());
-        let (mut all, mut text_sum) = ([0.0; DIMENSIONS], 0);
-        for block in features.blocks() {
-            self.sum_words(embedding, view, block.start..block.end, &mut tokens, bins, &mut current.sum);
-            all.iter_mut().zip(&current.sum).for_each(|(all, one)| *all += one);
-            let indices = features.of_words(block.start, block.end);
-            sentence(indices, &current.sum);
-            text_sum += self.text_hashed.sum(indices);
-            (current.hashed, current.features) = (self.window_hashed.sum(indices), indices.len());
+        let mut tokens = Vec::with_capacity(64);
+        let width = models.rows.width();
+        let (mut previous, mut current) = (Window::of_width(width), Window::of_width(width));
+        let (mut all, mut text_sum, mut features) = ([0.0; DIMENSIONS], 0, 0);
+        for sums in models.sums(view) {
+            let block = sums.block;
+            tokens.clear();
+            for w in view.words.get(block.start..block.end).unwrap_or_default() {
+                let of_word = tokens.len();
+                embedding.tokens_of(view.text.text(), *w, &mut tokens);
+                bins.add(view, *w, &tokens[of_word..], &self.adjacency);
+            }
+            wide(Read {
+                embedding,
+                models,
+                tokens: &tokens,
+                previous: &previous,
+                all: &mut all,
+                current: &mut current,
+            });
+            let (own, others) = models.split(&current.projected);
+            let weights = sums.weights[2];
+            passage(&Sentence { weights, features: sums.features, vector: &current.sum, projected: others });
+            text_sum += sums.weights[0];
+            features += sums.features;
+            (current.hashed, current.features) = (sums.weights[1], sums.features);
             (current.first, current.last) = (block.start, block.end);
-            current.square = super::embedding::dot(&current.sum, &current.sum);
-            self.window_dense.project(&current.sum, &mut current.projected);
-            self.see_window(&current, None, &mut parts);
+            let one = self.window_logit((current.hashed, current.features), own, current.square);
+            parts.see(one, (block.start, block.end));
             if block.start > 0 {
-                self.see_window(&previous, Some(&current), &mut parts);
+                // Every number of two sentences is made of those of each.
+                let hashed = (previous.hashed + current.hashed, previous.features + current.features);
+                let square = previous.square + (current.square + 2.0 * current.cross);
+                previous.projected.iter_mut().zip(own).for_each(|(a, b)| *a += b);
+                parts.see(self.window_logit(hashed, &previous.projected, square), (previous.first, block.end));
             }
             std::mem::swap(&mut previous, &mut current);
         }
         super::embedding::normalise(&mut all);
-        parts.text_hashed = self.text_hashed.logit_of(text_sum, features.all().len());
+        parts.text_hashed = self.text_hashed.logit_of(text_sum, features);
         parts.text_dense = self.text_dense.logit(&all);
         parts
     }
 
-    /// Judges a sentence, or two in a row: every number of two is made of those of each.
-    fn see_window(&self, one: &Window, next: Option<&Window>, parts: &mut Parts) {
-        let mut hashed = (one.hashed, one.features);
-        let (mut square, mut last) = (one.square, one.last);
-        if let Some(two) = next {
-            hashed = (hashed.0 + two.hashed, hashed.1 + two.features);
-            square += two.square + 2.0 * super::embedding::dot(&one.sum, &two.sum);
-            last = two.last;
-        }
+    /// Judges a window by the sum of its hashed features' weights and their number, what the network's units get of the sum of its
+    /// vectors, and the square of that.
+    fn window_logit(&self, hashed: (i32, usize), projected: &[f32], square: f32) -> f32 {
         let length = square.max(0.0).sqrt();
         let scale = if length > 1e-9 { length.recip() } else { 1.0 };
-        let dense = match next {
-            None => self.window_dense.finish(one.projected.iter().copied(), scale),
-            Some(two) => {
-                let both = one.projected.iter().zip(&two.projected).map(|(a, b)| std::array::from_fn(|i| a[i] + b[i]));
-                self.window_dense.finish(both, scale)
-            }
-        };
-        let logit = self.window_hashed.logit_of(hashed.0, hashed.1) + dense;
-        if logit > parts.window_logit {
-            (parts.window_logit, parts.window_words) = (logit, (one.first, last));
-        }
+        self.window_hashed.logit_of(hashed.0, hashed.1) + self.window_dense.finish(projected, scale)
     }
+}
 
-    fn sum_words(
-        &self,
-        embedding: &Embedding,
-        view: &View,
-        words: Range<usize>,
-        tokens: &mut Vec<u32>,
-        bins: &mut TokenBins,
-        sum: &mut [f32; DIMENSIONS],
-    ) {
-        sum.fill(0.0);
-        tokens.clear();
-        for w in view.words.get(words).unwrap_or_default() {
-            let of_word = tokens.len();
-            embedding.tokens_of(w.of(view.text.text()), tokens);
-            bins.add(view, *w, &tokens[of_word..], &self.adjacency);
-        }
-        embedding.add(tokens, sum);
-    }
+/// A sentence as a model of passages sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Sentence<'a> {
+    /// Sum of the weights of its hashed features.
+    pub weights: i32,
+    /// Their number.
+    pub features: usize,
+    /// Sum of the vectors of its tokens.
+    pub vector: &'a [f32; DIMENSIONS],
+    /// What the network's units get of it.
+    pub projected: &'a [f32],
 }
 
 /// What is kept of one sentence while the next is read.
@@ -237,14 +243,16 @@ struct Window {
     /// Sum of the weights of its hashed features, and their number.
     hashed: i32,
     features: usize,
-    /// Sum of the vectors of its tokens, its square, and what the network's hidden units get of it.
+    /// Sum of the vectors of its tokens, its square and its product with the sentence before, and what the networks' units get
+    /// of it.
     sum: [f32; DIMENSIONS],
     square: f32,
-    projected: Vec<[f32; 8]>,
+    cross: f32,
+    projected: Vec<f32>,
 }
 
-impl Default for Window {
-    fn default() -> Self {
+impl Window {
+    fn of_width(width: usize) -> Self {
         Self {
             first: 0,
             last: 0,
@@ -252,8 +260,34 @@ impl Default for Window {
             features: 0,
             sum: [0.0; DIMENSIONS],
             square: 0.0,
-            projected: Vec::with_capacity(8),
+            cross: 0.0,
+            projected: vec![0.0; width],
         }
+    }
+}
+
+/// All that is worked out of a sentence's vectors.
+struct Read<'a> {
+    embedding: &'a Embedding,
+    models: &'a SideBySide,
+    tokens: &'a [u32],
+    previous: &'a Window,
+    all: &'a mut [f32; DIMENSIONS],
+    current: &'a mut Window,
+}
+
+impl Wide for Read<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let current = self.current;
+        current.sum = [0.0; DIMENSIONS];
+        self.embedding.add_wide(self.tokens, &mut current.sum);
+        self.all.iter_mut().zip(&current.sum).for_each(|(all, one)| *all += one);
+        current.square = dot(&current.sum, &current.sum);
+        current.cross = dot(&self.previous.sum, &current.sum);
+        self.models.rows.project(&current.sum, &mut current.projected);
     }
 }
 
@@ -285,6 +319,14 @@ pub struct Parts {
     pub window_logit: f32,
     /// Words of the worst window.
     pub window_words: (usize, usize),
+}
+
+impl Parts {
+    fn see(&mut self, logit: f32, words: (usize, usize)) {
+        if logit > self.window_logit {
+            (self.window_logit, self.window_words) = (logit, words);
+        }
+    }
 }
 
 /// The numbers that the last step weighs; `rules` is the noisy-or of the rules that matched, `words` their number.

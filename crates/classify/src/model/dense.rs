@@ -1,10 +1,8 @@
 //! A network of one hidden layer: `w2 · max(0, w1 x + b1) + b2`.
 
 use super::ModelError;
+use super::projection::{Panel, Projection};
 use super::wide::{Wide, wide};
-
-/// Units that are worked on side by side.
-const LANES: usize = 8;
 
 /// The network.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,8 +11,8 @@ pub struct Dense {
     hidden: usize,
     /// `hidden` rows of `inputs` weights, then `hidden` biases, then `hidden` weights of the output, then its bias.
     numbers: Vec<f32>,
-    /// The rows again, eight side by side: for every group of units and every input, its weight to each unit of the group.
-    columns: Vec<[f32; LANES]>,
+    /// The rows again, as they are multiplied.
+    rows: Projection,
 }
 
 impl Dense {
@@ -31,12 +29,8 @@ impl Dense {
             let what = format!("{} numbers do not make a network of {inputs} inputs and {hidden} units", numbers.len());
             return Err(ModelError::shape(tag, what));
         }
-        let weight = |unit: usize, input: usize| if unit < hidden { numbers[unit * inputs + input] } else { 0.0 };
-        let columns = (0..hidden.div_ceil(LANES))
-            .flat_map(|group| (0..inputs).map(move |input| (group, input)))
-            .map(|(group, input)| std::array::from_fn(|lane| weight(group * LANES + lane, input)))
-            .collect();
-        Ok(Self { inputs, hidden, numbers, columns })
+        let rows = Projection::of(inputs, &numbers[..hidden * inputs]);
+        Ok(Self { inputs, hidden, numbers, rows })
     }
 
     /// A network whose number of hidden units follows from the count of `numbers`.
@@ -55,70 +49,84 @@ impl Dense {
         self.inputs
     }
 
+    /// Weights of the hidden units to the inputs, unit by unit.
+    pub(super) fn weights(&self) -> &[f32] {
+        &self.numbers[..self.hidden * self.inputs]
+    }
+
+    /// Its hidden units.
+    pub(super) const fn hidden(&self) -> usize {
+        self.hidden
+    }
+
     /// The logit of `x`; inputs too few count as zero.
     pub fn logit(&self, x: &[f32]) -> f32 {
-        self.finish(self.columns.chunks_exact(self.inputs).map(|group| project(group, x)), 1.0)
+        wide(Logit { network: self, x })
     }
 
     /// What the hidden units get of `x` before their biases. It is linear: of a sum of inputs it is the sum.
-    pub(super) fn project(&self, x: &[f32], out: &mut Vec<[f32; LANES]>) {
+    pub(super) fn project(&self, x: &[f32], out: &mut Vec<f32>) {
         out.clear();
-        out.resize(self.columns.len() / self.inputs, [0.0; LANES]);
-        wide(Project { columns: &self.columns, inputs: self.inputs, x, out });
+        out.resize(self.rows.width(), 0.0);
+        wide(Project { rows: &self.rows, x, out });
     }
 
-    /// The logit of an input by its projection, times `scale`.
-    #[inline]
-    pub(super) fn finish(&self, projected: impl Iterator<Item = [f32; LANES]>, scale: f32) -> f32 {
-        let (biases, rest) = self.numbers.split_at(self.hidden * self.inputs).1.split_at(self.hidden);
-        let (out, bias) = rest.split_at(self.hidden);
-        let mut z = bias.first().copied().unwrap_or(0.0);
-        for ((units, b), o) in projected.zip(biases.chunks(LANES)).zip(out.chunks(LANES)) {
-            for ((u, b), o) in units.iter().zip(b).zip(o) {
-                z += o * (u * scale + b).max(0.0);
-            }
+    /// The logit of an input by what the hidden units get of it before their biases, times `scale`.
+    #[inline(always)]
+    pub(super) fn finish(&self, projected: &[f32], scale: f32) -> f32 {
+        self.add_units(self.bias(), 0, projected, scale)
+    }
+
+    #[inline(always)]
+    fn bias(&self) -> f32 {
+        self.numbers.last().copied().unwrap_or(0.0)
+    }
+
+    /// Adds to `z` what the hidden units from `first` on say.
+    #[inline(always)]
+    fn add_units(&self, mut z: f32, first: usize, projected: &[f32], scale: f32) -> f32 {
+        let (biases, out) = self.numbers[self.hidden * self.inputs..].split_at(self.hidden);
+        let biases = biases.get(first..).unwrap_or_default();
+        let out = out.get(first..self.hidden).unwrap_or_default();
+        for ((u, b), o) in projected.iter().zip(biases).zip(out) {
+            z += o * (u * scale + b).max(0.0);
         }
         z
     }
 }
 
 struct Project<'a> {
-    columns: &'a [[f32; LANES]],
-    inputs: usize,
+    rows: &'a Projection,
     x: &'a [f32],
-    out: &'a mut [[f32; LANES]],
+    out: &'a mut [f32],
 }
 
 impl Wide for Project<'_> {
+    type Output = ();
+
     #[inline(always)]
     fn run(self) {
-        for (out, group) in self.out.iter_mut().zip(self.columns.chunks_exact(self.inputs)) {
-            *out = project(group, self.x);
-        }
+        self.rows.project(self.x, self.out);
     }
 }
 
-/// The sums of one group of units over `x`, two inputs at a time, so that no sum waits for the one before it.
-#[inline(always)]
-fn project(group: &[[f32; LANES]], x: &[f32]) -> [f32; LANES] {
-    let count = x.len().min(group.len());
-    let (x2, x_rest) = x[..count].as_chunks::<2>();
-    let (g2, g_rest) = group[..count].as_chunks::<2>();
-    let (mut even, mut odd) = ([0.0_f32; LANES], [0.0_f32; LANES]);
-    for (x, g) in x2.iter().zip(g2) {
-        even = add_times(even, x[0], g[0]);
-        odd = add_times(odd, x[1], g[1]);
-    }
-    if let ([x], [g]) = (x_rest, g_rest) {
-        even = add_times(even, *x, *g);
-    }
-    add_times(even, 1.0, odd)
+struct Logit<'a> {
+    network: &'a Dense,
+    x: &'a [f32],
 }
 
-/// `sum + x · weights`, lane by lane: of arrays of this width the compiler makes vector instructions.
-#[inline(always)]
-fn add_times(sum: [f32; LANES], x: f32, weights: [f32; LANES]) -> [f32; LANES] {
-    std::array::from_fn(|lane| sum[lane] + x * weights[lane])
+impl Wide for Logit<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run(self) -> f32 {
+        let (mut z, mut first) = (self.network.bias(), 0);
+        self.network.rows.each_panel(self.x, |panel: &Panel| {
+            z = self.network.add_units(z, first, panel, 1.0);
+            first += panel.len();
+        });
+        z
+    }
 }
 
 #[cfg(test)]

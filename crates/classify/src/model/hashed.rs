@@ -37,6 +37,16 @@ impl Hashed {
         Ok(Self { weights: raw.iter().map(|b| b.cast_signed()).collect(), scale, bias, shift })
     }
 
+    /// Number of weights.
+    pub(super) const fn len(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// The weight of one feature, in units of the table.
+    pub(super) fn weight(&self, index: u32) -> i8 {
+        self.weights[(index >> self.shift) as usize]
+    }
+
     pub(super) fn bytes(&self) -> Vec<u8> {
         self.weights.iter().map(|w| w.cast_unsigned()).collect()
     }
@@ -52,7 +62,7 @@ impl Hashed {
 
     /// The sum of the weights of these features, in units of the table.
     pub(super) fn sum(&self, indices: &[u32]) -> i32 {
-        indices.iter().map(|&i| i32::from(self.weights[(i >> self.shift) as usize])).sum()
+        indices.iter().map(|&i| i32::from(self.weight(i))).sum()
     }
 
     /// The logit of `count` features by the sum of their weights.

@@ -9,12 +9,14 @@ mod embedding;
 mod features;
 mod hashed;
 mod passages;
+mod projection;
+mod side_by_side;
 mod surprisal;
 mod wide;
 
 pub use adjacency::{Adjacency, RANK as ADJACENCY_RANK};
 pub use bundle::{
-    Calibration, InjectionModel, Metadata, Parts, STACK_FEATURES, SourceResult, Stack, Suffix, TextModel,
+    Calibration, InjectionModel, Metadata, Parts, STACK_FEATURES, Sentence, SourceResult, Stack, Suffix, TextModel,
     stack_features,
 };
 pub use container::{Container, ContainerWriter, ModelError};
@@ -23,6 +25,7 @@ pub use embedding::{DIMENSIONS, Embedding, builtin_embedding, cosine, normalise}
 pub use features::{Block, Features, TABLE_BITS_MAX};
 pub use hashed::Hashed;
 pub use passages::{PASSAGE_SENTENCES, Passages, passages};
+pub use side_by_side::{SideBySide, Sums, TABLES};
 pub use surprisal::{SUFFIX_FEATURES, Surprisal, TokenBins, suffix_windows};
 pub(crate) use surprisal::{SYMBOLS, symbol};
 

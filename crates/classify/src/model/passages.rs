@@ -1,7 +1,8 @@
 //! A model of whole texts over passages of a few sentences: what is said in one of them must not drown in a long text.
 
 use super::embedding::dot;
-use super::{DIMENSIONS, Dense, Embedding, Features, Hashed};
+use super::wide::{Wide, wide};
+use super::{DIMENSIONS, Dense, Embedding, Features, Hashed, Sentence};
 use crate::views::View;
 
 /// Sentences of one passage; a text of fewer is one passage.
@@ -12,23 +13,34 @@ pub const PASSAGE_SENTENCES: usize = 5;
 pub struct Passages<'m> {
     hashed: &'m Hashed,
     dense: &'m Dense,
-    /// The last sentences: sum of their hashed weights, number of features, sum of their vectors.
-    last: [(i32, usize, [f32; DIMENSIONS]); PASSAGE_SENTENCES],
+    last: [Kept; PASSAGE_SENTENCES],
     seen: usize,
-    projected: Vec<[f32; 8]>,
+    /// Of a passage: what the network's units get.
+    projected: Vec<f32>,
+}
+
+/// One of the last sentences: sum of its hashed weights, number of features, sum of its vectors, what the network gets of them.
+#[derive(Clone, Debug)]
+struct Kept {
+    weights: i32,
+    features: usize,
+    vector: [f32; DIMENSIONS],
+    projected: Vec<f32>,
 }
 
 impl<'m> Passages<'m> {
     /// No sentence yet.
     pub fn new(hashed: &'m Hashed, dense: &'m Dense) -> Self {
-        let last = [(0, 0, [0.0; DIMENSIONS]); PASSAGE_SENTENCES];
-        Self { hashed, dense, last, seen: 0, projected: Vec::with_capacity(8) }
+        let none = Kept { weights: 0, features: 0, vector: [0.0; DIMENSIONS], projected: vec![0.0; dense.hidden()] };
+        let projected = none.projected.clone();
+        Self { hashed, dense, last: std::array::from_fn(|_| none.clone()), seen: 0, projected }
     }
 
-    /// The next sentence by its features and the sum of its vectors; the logits (hashed features, embedding) of the passage that
-    /// it completes.
-    pub fn push(&mut self, indices: &[u32], sum: &[f32; DIMENSIONS]) -> Option<[f32; 2]> {
-        self.last[self.seen % PASSAGE_SENTENCES] = (self.hashed.sum(indices), indices.len(), *sum);
+    /// The next sentence; the logits (hashed features, embedding) of the passage that it completes.
+    pub fn push(&mut self, sentence: &Sentence<'_>) -> Option<[f32; 2]> {
+        let kept = &mut self.last[self.seen % PASSAGE_SENTENCES];
+        (kept.weights, kept.features, kept.vector) = (sentence.weights, sentence.features, *sentence.vector);
+        kept.projected.iter_mut().zip(sentence.projected).for_each(|(to, from)| *to = *from);
         self.seen += 1;
         (self.seen >= PASSAGE_SENTENCES).then(|| self.judge())
     }
@@ -39,16 +51,34 @@ impl<'m> Passages<'m> {
     }
 
     fn judge(&mut self) -> [f32; 2] {
-        let (mut weights, mut features, mut vector) = (0, 0, [0.0; DIMENSIONS]);
-        for (w, n, v) in &self.last {
-            weights += w;
-            features += n;
-            vector.iter_mut().zip(v).for_each(|(sum, v)| *sum += v);
+        let (mut weights, mut features) = (0, 0);
+        self.projected.fill(0.0);
+        for kept in &self.last {
+            weights += kept.weights;
+            features += kept.features;
+            self.projected.iter_mut().zip(&kept.projected).for_each(|(sum, one)| *sum += one);
         }
-        let length = dot(&vector, &vector).sqrt();
-        self.dense.project(&vector, &mut self.projected);
+        let length = wide(Square(&self.last)).sqrt();
         let scale = if length > 1e-9 { length.recip() } else { 1.0 };
-        [self.hashed.logit_of(weights, features), self.dense.finish(self.projected.iter().copied(), scale)]
+        [self.hashed.logit_of(weights, features), self.dense.finish(&self.projected, scale)]
+    }
+}
+
+/// The square of the sum of the sentences' vectors.
+struct Square<'a>(&'a [Kept; PASSAGE_SENTENCES]);
+
+impl Wide for Square<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run(self) -> f32 {
+        let mut sum = [0.0; DIMENSIONS];
+        for kept in self.0 {
+            for (sum, v) in sum.iter_mut().zip(&kept.vector) {
+                *sum += v;
+            }
+        }
+        dot(&sum, &sum)
     }
 }
 
@@ -63,14 +93,18 @@ pub fn passages(
     let mut all = Passages::new(hashed, dense);
     let mut out = Vec::with_capacity(features.blocks().len().max(1));
     let mut tokens = Vec::with_capacity(8);
+    let mut projected = Vec::new();
     for block in features.blocks() {
         let mut sum = [0.0; DIMENSIONS];
         tokens.clear();
         for word in view.words.get(block.start..block.end).unwrap_or_default() {
-            embedding.tokens_of(word.of(view.text.text()), &mut tokens);
+            embedding.tokens_of(view.text.text(), *word, &mut tokens);
         }
         embedding.add(&tokens, &mut sum);
-        out.extend(all.push(features.of_words(block.start, block.end), &sum));
+        let indices = features.of_words(block.start, block.end);
+        dense.project(&sum, &mut projected);
+        let (weights, features) = (hashed.sum(indices), indices.len());
+        out.extend(all.push(&Sentence { weights, features, vector: &sum, projected: &projected }));
     }
     out.extend(all.finish());
     out

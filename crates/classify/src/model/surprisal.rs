@@ -213,16 +213,49 @@ pub fn suffix_windows(
             None => Step::of(model, bytes, start, middle).alone,
         };
         let second = Step::of(model, bytes, middle, end);
-        numbers[..8].copy_from_slice(&describe(&first, &second.after, end - start));
+        numbers[..8].copy_from_slice(&describe(first, second.after, end - start));
         numbers[8..].copy_from_slice(&bins.describe(start, end));
         next = (end - middle == STEP_BYTES).then_some(second);
         see(start, numbers);
     }
 }
 
-/// Counts over half a window: surprise, letters, marks, capitals, changes of case inside words, runs of marks, marks beside
-/// letters without a space.
-type Counts = [u32; 7];
+/// Counts over half a window, fourteen bits each for the first and six for the others, since a half has 32 bytes at most: surprise,
+/// letters, marks, capitals, changes of case inside words, runs of marks, marks beside letters without a space.
+#[derive(Clone, Copy, Default)]
+struct Counts(u64);
+
+const SURPRISE_BITS: u32 = 14;
+const COUNT_BITS: u32 = 6;
+
+impl Counts {
+    /// One more of the `i`-th count after surprise.
+    const fn one(i: u32) -> u64 {
+        1 << (SURPRISE_BITS + (i - 1) * COUNT_BITS)
+    }
+
+    const fn surprise(self) -> u32 {
+        (self.0 & ((1 << SURPRISE_BITS) - 1)) as u32
+    }
+
+    /// The `i`-th count after surprise.
+    const fn of(self, i: u32) -> u32 {
+        (self.0 >> (SURPRISE_BITS + (i - 1) * COUNT_BITS)) as u32 & ((1 << COUNT_BITS) - 1)
+    }
+
+    /// Adds `text` after the symbols `(a, b)`; returns the last two symbols.
+    fn add(&mut self, model: &Surprisal, text: &[u8], (mut a, mut b): (u8, u8)) -> (u8, u8) {
+        for &byte in text {
+            let c = symbol(byte);
+            let (kind, before) = (KIND[c as usize & 63], KIND[b as usize & 63]);
+            self.0 += u64::from(model.at(a, b, c)) + PAIRS[usize::from(before * KINDS + kind) & 31];
+            // The same mark again is a line or an ellipsis.
+            self.0 -= u64::from(kind == MARK && b == c) * Self::one(5);
+            (a, b) = (b, c);
+        }
+        (a, b)
+    }
+}
 
 /// Half a window, counted as it stands after the text before it, and as if it began a text.
 struct Step {
@@ -236,16 +269,11 @@ impl Step {
         let before = |back: usize| start.checked_sub(back).map_or(SPACE, |at| symbol(bytes[at]));
         // What stands before it reaches no further than its second character.
         let (head, tail) = bytes[start..end].split_at((end - start).min(2));
-        let (mut after, mut alone) = (Counts::default(), Counts::default());
-        let context = count(model, head, (SPACE, SPACE), &mut alone);
-        count(model, head, (before(2), before(1)), &mut after);
-        let mut rest = Counts::default();
-        count(model, tail, context, &mut rest);
-        for i in 0..rest.len() {
-            after[i] += rest[i];
-            alone[i] += rest[i];
-        }
-        Self { start, after, alone }
+        let (mut after, mut alone, mut rest) = (Counts::default(), Counts::default(), Counts::default());
+        let context = alone.add(model, head, (SPACE, SPACE));
+        after.add(model, head, (before(2), before(1)));
+        rest.add(model, tail, context);
+        Self { start, after: Counts(after.0 + rest.0), alone: Counts(alone.0 + rest.0) }
     }
 }
 
@@ -253,36 +281,72 @@ const SPACE: u8 = symbol(b' ');
 const MARK_FIRST: u8 = 30;
 const OTHER: u8 = SYMBOLS as u8 - 1;
 
-/// Adds `text` after the symbols `(a, b)` to `counts`; returns the last two symbols.
-fn count(model: &Surprisal, text: &[u8], (mut a, mut b): (u8, u8), counts: &mut Counts) -> (u8, u8) {
-    let is_mark = |s: u8| (MARK_FIRST..OTHER).contains(&s);
-    for &byte in text {
-        let c = symbol(byte);
-        let (mark, after_mark) = (is_mark(c), is_mark(b));
-        let now = [
-            u32::from(model.at(a, b, c)),
-            u32::from(c <= 26 || c == OTHER),
-            u32::from(mark),
-            u32::from(c == 26),
-            u32::from(c == 26 && b < 26),
-            u32::from(mark && after_mark && b != c),
-            u32::from(c <= 26 && after_mark),
-        ];
-        for i in 0..now.len() {
-            counts[i] += now[i];
-        }
-        (a, b) = (b, c);
+/// Kinds of symbols: small letters, capitals, marks, all beyond ASCII, the rest.
+const KINDS: u8 = 5;
+const SMALL: u8 = 0;
+const CAPITAL: u8 = 1;
+const MARK: u8 = 2;
+const BEYOND: u8 = 3;
+const REST: u8 = 4;
+
+const KIND: [u8; 64] = {
+    let mut table = [REST; 64];
+    let mut s = 0;
+    while s < 64 {
+        table[s] = match s as u8 {
+            0..26 => SMALL,
+            26 => CAPITAL,
+            MARK_FIRST..OTHER => MARK,
+            OTHER => BEYOND,
+            _ => REST,
+        };
+        s += 1;
     }
-    (a, b)
-}
+    table
+};
+
+/// What a symbol of the second kind counts for after one of the first.
+const PAIRS: [u64; 32] = {
+    let mut table = [0; 32];
+    let mut b = 0;
+    while b < KINDS {
+        let mut c = 0;
+        while c < KINDS {
+            let letter = matches!(c, SMALL | CAPITAL);
+            let mut counts = 0;
+            if letter || c == BEYOND {
+                counts += Counts::one(1);
+            }
+            if c == MARK {
+                counts += Counts::one(2);
+            }
+            if c == CAPITAL {
+                counts += Counts::one(3);
+            }
+            if c == CAPITAL && b == SMALL {
+                counts += Counts::one(4);
+            }
+            if c == MARK && b == MARK {
+                counts += Counts::one(5);
+            }
+            if letter && b == MARK {
+                counts += Counts::one(6);
+            }
+            table[(b * KINDS + c) as usize] = counts;
+            c += 1;
+        }
+        b += 1;
+    }
+    table
+};
 
 /// The numbers of a window of `bytes` by its two halves.
-fn describe(first: &Counts, second: &Counts, bytes: usize) -> [f32; 8] {
+fn describe(first: Counts, second: Counts, bytes: usize) -> [f32; 8] {
     let n = bytes.max(1) as f32;
     let half = n / 2.0 * 16.0 * 5.0;
-    let mean = (first[0] + second[0]) as f32 / (n * 16.0 * 5.0);
-    let worst = first[0].max(second[0]) as f32 / half;
-    let share = |i: usize| (first[i] + second[i]) as f32 / n;
+    let mean = (first.surprise() + second.surprise()) as f32 / (n * 16.0 * 5.0);
+    let worst = first.surprise().max(second.surprise()) as f32 / half;
+    let share = |i: u32| (first.of(i) + second.of(i)) as f32 / n;
     [mean, worst, share(1), share(2) * 4.0, share(3) * 4.0, share(4) * 16.0, share(5) * 8.0, share(6) * 8.0]
 }
 

@@ -39,7 +39,7 @@ pub struct Fold {
 
 /// Folds `text`. ASCII without control characters takes a path that only lowers case.
 pub fn fold(text: &str) -> Fold {
-    if text.bytes().all(|b| (b' '..0x7f).contains(&b) || matches!(b, b'\n' | b'\t' | b'\r')) {
+    if text.bytes().all(is_plain) {
         return Fold { text: Mapped::in_place(text.to_ascii_lowercase()), ..Fold::default() };
     }
     let mut folder = Folder::new(text);
@@ -62,8 +62,12 @@ struct Folder {
 impl Folder {
     fn new(text: &str) -> Self {
         let (mut ascii, mut other) = (0_usize, 0_usize);
-        for c in text.chars().filter(|c| c.is_alphabetic()) {
-            if c.is_ascii() { ascii += 1 } else { other += 1 }
+        for (at, &b) in text.as_bytes().iter().enumerate() {
+            ascii += usize::from(b.is_ascii_alphabetic());
+            // The first byte of a character beyond ASCII.
+            if b >= 0xc0 && text[at..].starts_with(char::is_alphabetic) {
+                other += 1;
+            }
         }
         Self {
             out: Mapped::with_capacity(text.len()),
@@ -80,6 +84,16 @@ impl Folder {
     fn run(&mut self, text: &str) {
         let mut at = 0;
         while let Some(rest) = text.get(at..).filter(|r| !r.is_empty()) {
+            let plain = plain_bytes(rest);
+            if plain > 1 {
+                // The first may end what stood before it; after it nothing is pending.
+                let first = char::from(rest.as_bytes()[0]);
+                self.character(first, Span::new(at, at + 1), false);
+                self.out.keep_lower(text, at + 1, at + plain);
+                self.previous = char::from(rest.as_bytes()[plain - 1]);
+                at += plain;
+                continue;
+            }
             let word_bytes = rest.find(|c: char| !in_word(c)).unwrap_or(rest.len());
             if word_bytes == 0 {
                 let c = rest.chars().next().unwrap_or(' ');
@@ -180,6 +194,20 @@ impl Folder {
             selector_text: message(self.selectors).filter(|_| self.signs.selectors > 0),
         }
     }
+}
+
+/// How many bytes are ASCII that shows, up to the word that characters of another kind belong to.
+fn plain_bytes(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let end = bytes.iter().position(|b| !is_plain(*b)).unwrap_or(bytes.len());
+    if end == bytes.len() {
+        return end;
+    }
+    bytes[..end].iter().rposition(|b| !b.is_ascii_alphanumeric()).map_or(0, |last| last + 1)
+}
+
+const fn is_plain(b: u8) -> bool {
+    matches!(b, b' '..0x7f | b'\n' | b'\t' | b'\r')
 }
 
 /// Letters, digits and the unseen characters that may split a word.

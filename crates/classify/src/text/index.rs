@@ -1,44 +1,65 @@
-//! A table from short byte strings to numbers: open addressing over a hash that is worked out eight bytes at a time. The
-//! strings themselves lie with whoever owns the table.
+//! A table from the hashes of short byte strings to numbers: open addressing. A string that is not in it is taken for one that is with
+//! a chance of 2^-46: nothing but the hash is compared, so that a look-up is one cache line.
 
-const EMPTY: u32 = u32::MAX;
+/// Bits of a number: more than any table has entries.
+const ID_BITS: u32 = 18;
+const ID_MASK: u64 = (1 << ID_BITS) - 1;
+const EMPTY: u64 = u64::MAX;
 
-/// From hashes to numbers; who asks says whether the string behind a number is the one meant.
+/// From hashes to numbers.
 #[derive(Debug)]
 pub(crate) struct Index {
-    slots: Box<[(u32, u32)]>,
-    mask: u32,
+    /// The hash, with the number in its low bits.
+    slots: Box<[u64]>,
+    /// One bit for each hash that may be there: small enough to stay in the cache.
+    maybe: Box<[u64]>,
 }
 
 impl Index {
     /// A table for so many entries, half full at most.
     pub(crate) fn with_capacity(entries: usize) -> Self {
-        let slots = (entries * 2).next_power_of_two().max(16);
-        Self { slots: vec![(0, EMPTY); slots].into_boxed_slice(), mask: slots as u32 - 1 }
+        let slots = (entries * 2).next_power_of_two().max(64);
+        Self { slots: vec![EMPTY; slots].into(), maybe: vec![0; slots / 32].into() }
     }
 
+    /// The first number that is put in for a hash is the one that is found.
     pub(crate) fn insert(&mut self, hash: u64, id: u32) {
-        let tag = hash as u32;
-        let mut at = tag & self.mask;
-        while self.slots[at as usize].1 != EMPTY {
-            at = (at + 1) & self.mask;
+        let mut at = self.slot(hash);
+        while self.slots[at] != EMPTY {
+            at = (at + 1) & (self.slots.len() - 1);
         }
-        self.slots[at as usize] = (tag, id);
+        self.slots[at] = hash & !ID_MASK | u64::from(id) & ID_MASK;
+        let (word, bit) = self.bit(hash);
+        self.maybe[word] |= bit;
     }
 
-    pub(crate) fn find(&self, hash: u64, same: impl Fn(u32) -> bool) -> Option<u32> {
-        let tag = hash as u32;
-        let mut at = tag & self.mask;
+    /// The number of a hash.
+    pub(crate) fn find(&self, hash: u64) -> Option<u32> {
+        let mut at = self.slot(hash);
         loop {
-            let (t, id) = self.slots[at as usize];
-            if id == EMPTY {
+            let slot = self.slots[at];
+            if slot == EMPTY {
                 return None;
             }
-            if t == tag && same(id) {
-                return Some(id);
+            if (slot ^ hash) <= ID_MASK {
+                return Some((slot & ID_MASK) as u32);
             }
-            at = (at + 1) & self.mask;
+            at = (at + 1) & (self.slots.len() - 1);
         }
+    }
+
+    /// False if a hash is not there; for who asks of many that are not.
+    pub(crate) fn may_have(&self, hash: u64) -> bool {
+        let (word, bit) = self.bit(hash);
+        self.maybe[word] & bit != 0
+    }
+
+    fn slot(&self, hash: u64) -> usize {
+        (hash >> 24) as usize & (self.slots.len() - 1)
+    }
+
+    fn bit(&self, hash: u64) -> (usize, u64) {
+        ((hash >> 30) as usize & (self.maybe.len() - 1), 1 << (hash >> 24 & 63))
     }
 }
 
@@ -57,6 +78,19 @@ pub(crate) fn word_hash(word: &[u8]) -> u64 {
     h
 }
 
+/// The hashes of the first one, two, three … bytes of `word`, at most as many as `out` has places.
+pub(crate) fn prefix_hashes(word: &[u8], out: &mut [u64]) {
+    let (mut h, mut raw) = (0xcbf2_9ce4_8422_2325_u64, 0);
+    for (i, (&b, out)) in word.iter().zip(out).enumerate() {
+        if i > 0 && i % 8 == 0 {
+            h = stir(h, raw);
+            raw = 0;
+        }
+        raw |= u64::from(b) << (i % 8 * 8);
+        *out = stir(h, raw);
+    }
+}
+
 const fn stir(h: u64, raw: u64) -> u64 {
     let h = (h ^ raw).wrapping_mul(0x9fb2_1c65_1e98_df25);
     h ^ (h >> 31)
@@ -72,10 +106,12 @@ mod tests {
         let mut index = Index::with_capacity(words.len());
         words.iter().enumerate().for_each(|(i, w)| index.insert(word_hash(w.as_bytes()), i as u32));
         for (i, w) in words.iter().enumerate() {
-            let found = index.find(word_hash(w.as_bytes()), |id| words[id as usize] == *w);
-            assert_eq!(found, Some(i as u32));
+            let hash = word_hash(w.as_bytes());
+            assert_eq!((index.find(hash), index.may_have(hash)), (Some(i as u32), true));
         }
-        assert_eq!(index.find(word_hash(b"missing"), |id| words[id as usize] == "missing"), None);
+        assert_eq!(index.find(word_hash(b"missing")), None);
+        let absent = (0..1000_u32).filter(|i| index.may_have(word_hash(&i.to_le_bytes()))).count();
+        assert!(absent < 300, "{absent}");
     }
 
     #[test]
@@ -91,6 +127,11 @@ mod tests {
         };
         for word in ["a", "ignore", "previous", "instructions", "x".repeat(17).as_str()] {
             assert_eq!(word_hash(word.as_bytes()), by_chunks(word.as_bytes()));
+            let mut prefixes = [0; 20];
+            super::prefix_hashes(word.as_bytes(), &mut prefixes);
+            for (i, hash) in prefixes.iter().take(word.len()).enumerate() {
+                assert_eq!(*hash, word_hash(&word.as_bytes()[..=i]));
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use super::Word;
 use super::index::{Index, word_hash};
 use super::lexicon_words::{CLASSES, COMMON};
 
@@ -71,8 +72,6 @@ const COMMON_BIT: u64 = 1 << 61;
 const ROT13_BIT: u64 = 1 << 62;
 const REVERSED_BIT: u64 = 1 << 63;
 const CLASS_BITS: u64 = COMMON_BIT - 1;
-/// No word of the lists is longer.
-const WORD_BYTES_MAX: usize = 40;
 
 /// What the lexicon says of one word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,26 +101,24 @@ impl Known {
 
 /// Looks up a folded word.
 pub fn look_up(word: &str) -> Known {
-    if word.len() > WORD_BYTES_MAX {
-        return Known::default();
-    }
-    let lexicon = lexicon();
-    let found = lexicon.index.find(word_hash(word.as_bytes()), |id| lexicon.word(id) == Some(word.as_bytes()));
-    found.and_then(|id| lexicon.known.get(id as usize)).copied().unwrap_or_default()
+    lexicon().of(word_hash(word.as_bytes()))
 }
 
-/// Every word in one string, its end, and what is known of it.
+/// What is known of each of `words`.
+pub fn look_up_all(words: &[Word]) -> Vec<Known> {
+    let lexicon = lexicon();
+    words.iter().map(|w| lexicon.of(w.hash)).collect()
+}
+
+/// What is known of each word, by its hash.
 struct Lexicon {
     index: Index,
-    words: Box<[u8]>,
-    ends: Box<[u32]>,
     known: Box<[Known]>,
 }
 
 impl Lexicon {
-    fn word(&self, id: u32) -> Option<&[u8]> {
-        let start = id.checked_sub(1).map_or(Some(0), |before| self.ends.get(before as usize).copied())?;
-        self.words.get(start as usize..*self.ends.get(id as usize)? as usize)
+    fn of(&self, hash: u64) -> Known {
+        self.index.find(hash).and_then(|id| self.known.get(id as usize)).copied().unwrap_or_default()
     }
 }
 
@@ -130,14 +127,8 @@ fn lexicon() -> &'static Lexicon {
     LEXICON.get_or_init(|| {
         let table = build();
         let mut index = Index::with_capacity(table.len());
-        let (mut words, mut ends, mut known) = (Vec::new(), Vec::new(), Vec::new());
-        for (word, bits) in table {
-            index.insert(word_hash(&word), ends.len() as u32);
-            words.extend_from_slice(&word);
-            ends.push(words.len() as u32);
-            known.push(Known(bits));
-        }
-        Lexicon { index, words: words.into(), ends: ends.into(), known: known.into() }
+        table.keys().enumerate().for_each(|(id, word)| index.insert(word_hash(word), id as u32));
+        Lexicon { index, known: table.into_values().map(Known).collect() }
     })
 }
 

@@ -52,43 +52,33 @@ impl Mapped {
         Span::new(low as usize, high as usize)
     }
 
-    /// The parts of the text that differ from `parent`, the original, with `reach` bytes on either side; a line end stands
-    /// between parts that do not touch.
-    #[must_use]
-    pub fn near_changes(self, parent: &str, reach: usize) -> Self {
-        let Some(origins) = &self.origins else { return self };
-        let mut parts: Vec<Span> = Vec::new();
-        let mut done = 0;
-        for (at, c) in self.text.char_indices() {
-            let (start, end) = origins[at];
-            let came_from = parent.get(start as usize..end as usize);
-            let in_order = std::mem::replace(&mut done, end) == start;
-            if in_order && came_from.is_some_and(|from| from.chars().eq([c])) {
-                continue;
-            }
-            let from = self.text.floor_char_boundary(at.saturating_sub(reach));
-            let to = self.text.ceil_char_boundary(at + c.len_utf8() + reach);
-            match parts.last_mut() {
-                Some(last) if from <= last.end => last.end = to,
-                _ => parts.push(Span::new(from, to)),
-            }
+    /// Appends bytes `from..to` of the original as they stand there.
+    pub fn keep(&mut self, original: &str, from: usize, to: usize) {
+        let Some(kept) = original.get(from..to) else { return };
+        if !kept.is_ascii() {
+            kept.char_indices().for_each(|(i, c)| self.push(c, Span::new(from + i, from + i + c.len_utf8())));
+        } else if let Some(origins) = &mut self.origins {
+            self.text.push_str(kept);
+            origins.extend((as_u32(from)..as_u32(to)).map(|i| (i, i + 1)));
         }
-        if let [only] = parts[..]
-            && only.len() == self.text.len()
+    }
+
+    /// Appends bytes `from..to` of the original, which are ASCII, in lower case.
+    pub(super) fn keep_lower(&mut self, original: &str, from: usize, to: usize) {
+        let start = self.text.len();
+        self.keep(original, from, to);
+        if let Some(kept) = self.text.get_mut(start..) {
+            kept.make_ascii_lowercase();
+        }
+    }
+
+    /// Appends bytes `from..to` of another text derived from the same original.
+    fn append(&mut self, other: &Self, from: usize, to: usize) {
+        if let (Some(origins), Some(others), Some(text)) = (&mut self.origins, &other.origins, other.text.get(from..to))
         {
-            return self;
+            self.text.push_str(text);
+            origins.extend_from_slice(&others[from..to]);
         }
-        let mut near = Self::with_capacity(parts.iter().map(|part| part.len()).sum::<usize>() + parts.len());
-        for part in parts {
-            if let Some((_, end)) = near.origins.as_ref().and_then(|origins| origins.last().copied()) {
-                near.push('\n', Span::new(end as usize, origins[part.start].0.max(end) as usize));
-            }
-            for (i, c) in self.text[part.range()].char_indices() {
-                let (start, end) = origins[part.start + i];
-                near.push(c, Span::new(start as usize, end as usize));
-            }
-        }
-        near
     }
 
     /// The same text with origins carried one step further back through `parent`, the text that this one was derived
@@ -113,6 +103,63 @@ impl Mapped {
     }
 }
 
+/// Pieces of a text that are read otherwise, in the order of the text. Of a long text only what is near them is read again: the rest
+/// was read.
+#[derive(Debug)]
+pub struct Patches {
+    read: Mapped,
+    /// Bytes of the text, and where their reading ends in `read`.
+    places: Vec<(Span, usize)>,
+}
+
+impl Default for Patches {
+    /// None yet.
+    fn default() -> Self {
+        Self { read: Mapped::with_capacity(0), places: Vec::new() }
+    }
+}
+
+impl Patches {
+    /// How many there are.
+    pub const fn count(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Appends `c`, read from bytes `origin` of the text, to the piece at hand.
+    pub fn push(&mut self, c: char, origin: Span) {
+        self.read.push(c, origin);
+    }
+
+    /// The piece at hand is how bytes `place` of the text are read.
+    pub fn close(&mut self, place: Span) {
+        self.places.push((place, self.read.text.len()));
+    }
+
+    /// `text` with every piece read so, and `reach` bytes on either side of each; a line end stands between parts that do not touch.
+    pub fn near(&self, text: &str, reach: usize) -> Mapped {
+        let (mut out, mut read_to) = (Mapped::with_capacity(0), 0);
+        // Text is written up to `done`, and wanted up to `until`.
+        let (mut done, mut until) = (None, 0);
+        for &(place, end) in &self.places {
+            let from = text.floor_char_boundary(place.start.saturating_sub(reach));
+            match done {
+                Some(done) if from <= until => out.keep(text, done, place.start),
+                Some(done) => {
+                    out.keep(text, done, until);
+                    out.push('\n', Span::new(until, from));
+                    out.keep(text, from, place.start);
+                }
+                None => out.keep(text, from, place.start),
+            }
+            out.append(&self.read, read_to, end);
+            (read_to, done) = (end, Some(place.end));
+            until = text.ceil_char_boundary((place.end + reach).min(text.len()));
+        }
+        out.keep(text, done.unwrap_or(0), until);
+        out
+    }
+}
+
 /// Offsets are kept in 32 bits; texts are cut far below that before they come here.
 fn as_u32(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
@@ -120,28 +167,26 @@ fn as_u32(offset: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::Mapped;
+    use super::{Mapped, Patches};
     use casemate_finding::Span;
 
     #[test]
-    fn only_what_is_near_a_change_is_kept() {
+    fn only_what_is_near_a_patch_is_read_again() {
         let parent = format!("{}l33t{}1337", "é".repeat(20), ". ".repeat(30));
-        let mut read = Mapped::with_capacity(parent.len());
-        for (i, c) in parent.char_indices() {
-            let letter = match c {
-                '3' => 'e',
-                '1' => 'l',
-                '7' => 't',
-                c => c,
-            };
-            read.push(letter, Span::new(i, i + c.len_utf8()));
+        let mut patches = Patches::default();
+        for (start, word) in [(40, "leet"), (104, "leet")] {
+            word.char_indices().for_each(|(i, c)| patches.push(c, Span::new(start + i, start + i + 1)));
+            patches.close(Span::new(start, start + 4));
         }
-        assert_eq!(read.clone().near_changes(&parent, 100), read);
-        let near = read.near_changes(&parent, 3);
-        assert_eq!(near.text(), "éleet. \n . leet");
+        assert_eq!(patches.count(), 2);
+        let whole = format!("{}leet{}leet", "é".repeat(20), ". ".repeat(30));
+        assert_eq!(patches.near(&parent, 100).text(), whole);
+        assert_eq!(patches.near(&parent, 30).text(), &whole[10..]);
+        let near = patches.near(&parent, 3);
+        assert_eq!(near.text(), "ééleet. .\n . leet");
         let at = near.text().rfind("leet").unwrap();
         assert_eq!(near.origin(Span::new(at, at + 4)), Span::new(parent.len() - 4, parent.len()));
-        assert_eq!(Mapped::in_place("abc".into()).near_changes("abc", 1).text(), "abc");
+        assert_eq!(Patches::default().near("abc", 9).text(), "");
     }
 
     #[test]

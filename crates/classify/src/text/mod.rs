@@ -11,7 +11,7 @@ mod mapped;
 mod words;
 
 pub use fold::{Fold, Signs, fold};
-pub(crate) use index::{Index, word_hash};
+pub(crate) use index::{Index, prefix_hashes, word_hash};
 pub use invisible::{Invisible, invisible};
-pub use mapped::Mapped;
+pub use mapped::{Mapped, Patches};
 pub use words::{Word, words};

@@ -1,5 +1,7 @@
 //! Words of a folded text: runs of letters and digits.
 
+use super::word_hash;
+
 /// One word by its bytes in the folded text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Word {
@@ -7,9 +9,16 @@ pub struct Word {
     pub start: u32,
     /// One past the last byte.
     pub end: u32,
+    /// Its hash, by which every table knows it.
+    pub hash: u64,
 }
 
 impl Word {
+    fn new(text: &str, start: usize, end: usize) -> Self {
+        let hash = word_hash(text.as_bytes().get(start..end).unwrap_or_default());
+        Self { start: start as u32, end: end as u32, hash }
+    }
+
     /// The word in the text that it was found in.
     pub fn of(self, text: &str) -> &str {
         text.get(self.start as usize..self.end as usize).unwrap_or_default()
@@ -21,22 +30,43 @@ impl Word {
 pub fn words(text: &str, out: &mut Vec<Word>) {
     let bytes = text.as_bytes();
     let mut at = 0;
-    while at < bytes.len() {
-        let start = at;
-        while at < bytes.len() && (bytes[at].is_ascii_alphanumeric() || apostrophe(bytes, at, start)) {
-            at += 1;
+    while let Some(skipped) = bytes.get(at..).and_then(|rest| rest.iter().position(|b| KIND[usize::from(*b)] != OTHER))
+    {
+        let start = at + skipped;
+        at = start;
+        loop {
+            let rest = &bytes[at..];
+            at += rest.iter().position(|b| KIND[usize::from(*b)] != WORD).unwrap_or(rest.len());
+            if at > start && bytes.get(at) == Some(&b'\'') && bytes.get(at + 1).is_some_and(u8::is_ascii_alphabetic) {
+                at += 1;
+            } else {
+                break;
+            }
         }
-        if at > start && bytes.get(at).is_none_or(u8::is_ascii) {
-            out.push(Word { start: start as u32, end: at as u32 });
-            continue;
+        if bytes.get(at).is_none_or(u8::is_ascii) {
+            out.push(Word::new(text, start, at));
+        } else {
+            at = wide(text, start, at, out);
         }
-        if at < bytes.len() && bytes[at].is_ascii() {
-            at += 1;
-            continue;
-        }
-        at = wide(text, start, at, out);
     }
 }
+
+const OTHER: u8 = 0;
+const WORD: u8 = 1;
+const BEYOND_ASCII: u8 = 2;
+const KIND: [u8; 256] = {
+    let mut table = [OTHER; 256];
+    let mut b = 0;
+    while b < 256 {
+        if b >= 128 {
+            table[b] = BEYOND_ASCII;
+        } else if (b as u8).is_ascii_alphanumeric() {
+            table[b] = WORD;
+        }
+        b += 1;
+    }
+    table
+};
 
 /// A word that holds characters beyond ASCII, begun at `start` and read up to `at`. Returns where to go on.
 fn wide(text: &str, start: usize, at: usize, out: &mut Vec<Word>) -> usize {
@@ -56,13 +86,9 @@ fn wide(text: &str, start: usize, at: usize, out: &mut Vec<Word>) -> usize {
         end += c.len_utf8();
     }
     if end > start {
-        out.push(Word { start: start as u32, end: end as u32 });
+        out.push(Word::new(text, start, end));
     }
     end
-}
-
-fn apostrophe(bytes: &[u8], at: usize, start: usize) -> bool {
-    bytes[at] == b'\'' && at > start && bytes.get(at + 1).is_some_and(u8::is_ascii_alphabetic)
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use super::fit::{self, DenseSettings, Full, Sparse, SparseSettings};
 use super::prepare::{Prepared, prepare};
 use super::{Rng, Row, TrainError, check_classes, made, suffix, threshold_at};
 use crate::model::{
-    Calibration, DIMENSIONS, Dense, Embedding, Hashed, InjectionModel, Metadata, Parts, STACK_FEATURES, SourceResult,
-    TokenBins, sigmoid, stack_features,
+    Calibration, DIMENSIONS, Dense, Embedding, Hashed, InjectionModel, Metadata, Parts, STACK_FEATURES, SideBySide,
+    SourceResult, TokenBins, sigmoid, stack_features,
 };
 use crate::{Channel, Thresholds};
 
@@ -78,15 +78,16 @@ pub fn injection(
     let (mut chat, mut content) = (Vec::new(), Vec::new());
     for fold in 0..FOLDS {
         learn_base(&mut model, &texts, Some(fold), embedding, seed)?;
-        let held = |set: &'_ [Prepared], channel: usize, model: &InjectionModel| -> Vec<Scored> {
-            set.iter().filter(|p| p.fold == fold).map(|p| score(model, embedding, p, channel)).collect()
+        let models = model.beside(None)?;
+        let held = |set: &'_ [Prepared], channel: usize| -> Vec<Scored> {
+            set.iter().filter(|p| p.fold == fold).map(|p| score(&model, &models, embedding, p, channel)).collect()
         };
-        chat.extend(held(&texts, 0, &model));
+        chat.extend(held(&texts, 0));
         chat.retain(|s| !made::is_content_attack(&s.source));
-        chat.extend(held(&suffixed, 0, &model));
-        content.extend(held(&documents, 1, &model));
+        chat.extend(held(&suffixed, 0));
+        content.extend(held(&documents, 1));
         let harmless = texts.iter().filter(|p| p.fold == fold && !p.positive && made::is_content(&p.source));
-        content.extend(harmless.map(|p| score(&model, embedding, p, 1)));
+        content.extend(harmless.map(|p| score(&model, &models, embedding, p, 1)));
         tell(&format!("fold {} of {FOLDS}", fold + 1));
     }
     learn_base(&mut model, &texts, None, embedding, seed)?;
@@ -274,9 +275,9 @@ struct Scored {
     x: [f32; STACK_FEATURES],
 }
 
-fn score(model: &InjectionModel, embedding: &Embedding, p: &Prepared, channel: usize) -> Scored {
+fn score(model: &InjectionModel, models: &SideBySide, embedding: &Embedding, p: &Prepared, channel: usize) -> Scored {
     let mut bins = TokenBins::of_written(p.text.len());
-    let parts: Parts = model.parts(embedding, &p.view, &p.features, &mut bins, |_, _| {});
+    let parts: Parts = model.parts(embedding, models, &p.view, &mut bins, |_| {});
     let suffix = model.suffix(&p.text, &bins);
     let x = stack_features(&parts, suffix, p.rules[channel], p.view.words.len());
     Scored { source: p.source.clone(), positive: p.positive, x }

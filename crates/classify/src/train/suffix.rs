@@ -38,7 +38,7 @@ pub fn learn(texts: &[Prepared], embedding: &Embedding, seed: u64, rng: &mut Rng
 fn tokens_of(p: &Prepared, embedding: &Embedding) -> Vec<u32> {
     let mut tokens = Vec::new();
     for w in &p.view.words {
-        embedding.tokens_of(w.of(p.view.text.text()), &mut tokens);
+        embedding.tokens_of(p.view.text.text(), *w, &mut tokens);
         if tokens.len() > TEXT_TOKENS_MAX {
             break;
         }
@@ -94,7 +94,7 @@ fn bins(p: &Prepared, embedding: &Embedding, adjacency: &Adjacency) -> TokenBins
     let mut tokens = Vec::new();
     for w in &p.view.words {
         tokens.clear();
-        embedding.tokens_of(w.of(p.view.text.text()), &mut tokens);
+        embedding.tokens_of(p.view.text.text(), *w, &mut tokens);
         bins.add(&p.view, *w, &tokens, adjacency);
     }
     bins

@@ -18,15 +18,10 @@ pub(super) fn decode(text: &str) -> Vec<(Reading, Mapped)> {
     let (mut base64, mut hex, mut binary) = (Runs::default(), Runs::default(), Runs::default());
     // A run of digits is tried once, from its start: trying it again from each of its groups would be quadratic.
     let (mut at, mut hex_tried) = (0, 0);
-    while at < bytes.len() {
-        if !is_code(bytes[at]) {
-            at += 1;
-            continue;
-        }
-        let start = at;
-        while at < bytes.len() && is_code(bytes[at]) {
-            at += 1;
-        }
+    while let Some(skipped) = bytes[at..].iter().position(|b| CODE[usize::from(*b)]) {
+        let start = at + skipped;
+        let length = bytes[start..].iter().position(|b| !CODE[usize::from(*b)]);
+        at = length.map_or(bytes.len(), |length| start + length);
         let hex_end = if start < hex_tried { start } else { hex_run(bytes, start) };
         hex_tried = hex_tried.max(hex_end);
         if hex_end - start >= HEX_DIGITS_MIN {
@@ -119,9 +114,16 @@ fn readable(raw: &[u8]) -> Option<&str> {
     (all >= 4 && letters * 10 >= all * 7).then_some(text)
 }
 
-const fn is_code(b: u8) -> bool {
-    sextet(b).is_some() || b == b'='
-}
+/// Bytes that may be of a code.
+const CODE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut b = 0;
+    while b < 256 {
+        table[b] = sextet(b as u8).is_some() || b as u8 == b'=';
+        b += 1;
+    }
+    table
+};
 
 const fn sextet(b: u8) -> Option<u8> {
     Some(match b {

@@ -1,37 +1,28 @@
 //! Percent-encoding (RFC 3986), HTML character references and `\uXXXX` / `\xXX` escapes.
 
 use casemate_finding::Span;
+use memchr::{memchr_iter, memchr3};
 
 use super::Reading;
-use crate::text::Mapped;
+use crate::text::{Mapped, Patches};
 
 /// Fewest escapes in a text before it is read through them: a URL has one or two by right.
 const ESCAPES_MIN: usize = 3;
 
-/// Reads `text` through each kind of escape that it holds enough of.
-pub(super) fn decode(text: &str) -> Vec<(Reading, Mapped)> {
-    let (mut percent, mut html, mut escape) = (0, 0, 0);
-    for b in text.bytes() {
-        match b {
-            b'%' => percent += 1,
-            b'&' => html += 1,
-            b'\\' => escape += 1,
-            _ => {}
-        }
+/// Reads `text` through each kind of escape that it holds enough of, and so much around them.
+pub(super) fn decode(text: &str, reach: usize) -> Vec<(Reading, Mapped)> {
+    let bytes = text.as_bytes();
+    if memchr3(b'%', b'&', b'\\', bytes).is_none() {
+        return Vec::new();
     }
-    let mut out = Vec::new();
-    for (reading, count, step) in [
-        (Reading::Percent, percent, percent_at as fn(&str) -> Option<(Decoded, usize)>),
-        (Reading::Html, html, reference_at),
-        (Reading::Escape, escape, escape_at),
-    ] {
-        if count >= if reading == Reading::Html { 2 } else { ESCAPES_MIN } {
-            out.extend(
-                replace(text, step, if reading == Reading::Html { 2 } else { ESCAPES_MIN }).map(|m| (reading, m)),
-            );
-        }
-    }
-    out
+    [
+        (Reading::Percent, b'%', ESCAPES_MIN, percent_at as fn(&str) -> Option<(Decoded, usize)>),
+        (Reading::Html, b'&', 2, reference_at),
+        (Reading::Escape, b'\\', ESCAPES_MIN, escape_at),
+    ]
+    .into_iter()
+    .filter_map(|(reading, lead, at_least, step)| Some((reading, replace(text, lead, at_least, step, reach)?)))
+    .collect()
 }
 
 /// What an escape stands for.
@@ -40,38 +31,42 @@ enum Decoded {
     Char(char),
 }
 
-/// `text` with every escape that `step` knows replaced, if there are `at_least` of them.
-fn replace(text: &str, step: fn(&str) -> Option<(Decoded, usize)>, at_least: usize) -> Option<Mapped> {
-    let mut out = Mapped::with_capacity(text.len());
-    let (mut at, mut found) = (0, 0);
+/// `text` near the escapes that begin with `lead` and that `step` knows, with them replaced, if there are `at_least` of them.
+fn replace(
+    text: &str,
+    lead: u8,
+    at_least: usize,
+    step: fn(&str) -> Option<(Decoded, usize)>,
+    reach: usize,
+) -> Option<Mapped> {
+    let mut patches = Patches::default();
+    let (mut read_to, mut found) = (0, 0);
+    // Bytes of escapes in a row, which may be one character together.
     let mut bytes: Vec<(u8, Span)> = Vec::new();
-    while let Some(rest) = text.get(at..).filter(|r| !r.is_empty()) {
-        match step(rest) {
-            Some((Decoded::Byte(b), used)) => {
-                bytes.push((b, Span::new(at, at + used)));
-                found += 1;
-                at += used;
-            }
-            Some((Decoded::Char(c), used)) => {
-                flush(&mut bytes, &mut out);
-                out.push(c, Span::new(at, at + used));
-                found += 1;
-                at += used;
-            }
-            None => {
-                flush(&mut bytes, &mut out);
-                let c = rest.chars().next().unwrap_or(' ');
-                out.push(c, Span::new(at, at + c.len_utf8()));
-                at += c.len_utf8();
+    for at in memchr_iter(lead, text.as_bytes()) {
+        let Some((decoded, used)) = text.get(at..).filter(|_| at >= read_to).and_then(step) else { continue };
+        if at != read_to {
+            flush(&mut bytes, &mut patches);
+        }
+        let place = Span::new(at, at + used);
+        match decoded {
+            Decoded::Byte(b) => bytes.push((b, place)),
+            Decoded::Char(c) => {
+                flush(&mut bytes, &mut patches);
+                patches.push(c, place);
+                patches.close(place);
             }
         }
+        (read_to, found) = (place.end, found + 1);
     }
-    flush(&mut bytes, &mut out);
-    (found >= at_least).then_some(out)
+    flush(&mut bytes, &mut patches);
+    (found >= at_least).then(|| patches.near(text, reach))
 }
 
 /// Bytes gathered one by one to characters; what is not UTF-8 is read as Latin-1.
-fn flush(bytes: &mut Vec<(u8, Span)>, out: &mut Mapped) {
+fn flush(bytes: &mut Vec<(u8, Span)>, out: &mut Patches) {
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return };
+    let place = Span::new(first.1.start, last.1.end);
     let raw: Vec<u8> = bytes.iter().map(|b| b.0).collect();
     match std::str::from_utf8(&raw) {
         Ok(text) => {
@@ -81,6 +76,7 @@ fn flush(bytes: &mut Vec<(u8, Span)>, out: &mut Mapped) {
         }
         Err(_) => bytes.iter().for_each(|&(b, origin)| out.push(char::from(b), origin)),
     }
+    out.close(place);
     bytes.clear();
 }
 

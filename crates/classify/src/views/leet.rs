@@ -3,53 +3,36 @@
 use casemate_finding::Span;
 
 use super::View;
-use crate::text::{Mapped, lexicon};
+use crate::text::{Mapped, Patches, lexicon};
 
 /// Words that must change before a view is made, and of which at least one must be known after the change.
 const WORDS_MIN: usize = 2;
 /// Shortest word that counts as known: `h1`, `r3` and `u8` are names in code.
 const KNOWN_BYTES_MIN: usize = 3;
 
-pub(super) fn read(view: &View) -> Option<Mapped> {
+/// The words of the view in letters, and so much around them.
+pub(super) fn read(view: &View, reach: usize) -> Option<Mapped> {
     let text = view.text.text();
     let mut word = String::new();
-    let (mut changed, mut known) = (0, 0);
-    for (_, raw) in leet_words(text.as_bytes()) {
-        changed += 1;
-        known += usize::from(spell(raw, &mut word));
-    }
-    if changed < WORDS_MIN || known == 0 {
-        return None;
-    }
-    let mut out = Mapped::with_capacity(text.len());
-    let mut done = 0;
-    let keep = |from: usize, to: usize, out: &mut Mapped| {
-        for (i, c) in text[from..to].char_indices() {
-            out.push(c, Span::new(from + i, from + i + c.len_utf8()));
-        }
-    };
+    let mut patches = Patches::default();
+    let mut known = 0;
     for (at, raw) in leet_words(text.as_bytes()) {
-        keep(done, at, &mut out);
-        spell(raw, &mut word);
-        for (i, c) in word.chars().enumerate() {
-            out.push(c, Span::new(at + i, at + i + 1));
-        }
-        done = at + raw.len();
+        known += usize::from(spell(raw, &mut word));
+        word.chars().enumerate().for_each(|(i, c)| patches.push(c, Span::new(at + i, at + i + 1)));
+        patches.close(Span::new(at, at + raw.len()));
     }
-    keep(done, text.len(), &mut out);
-    Some(out)
+    (patches.count() >= WORDS_MIN && known > 0).then(|| patches.near(text, reach))
 }
 
-/// The words in leet, and where they begin.
+/// The words in leet, and where they begin. Only a word with a stand-in can be one.
 fn leet_words(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        while at < bytes.len() {
-            let rest = &bytes[at..];
-            let start = at + rest.iter().position(|b| in_leet_word(*b))?;
-            let run = &bytes[start..];
-            let run = &run[..run.iter().position(|b| !in_leet_word(*b)).unwrap_or(run.len())];
-            at = start + run.len();
+        while let Some(found) = bytes.get(at..)?.iter().position(|b| STAND_IN[usize::from(*b)]) {
+            let (before, after) = bytes.split_at(at + found);
+            let start = at + before[at..].iter().rposition(|b| !in_leet_word(*b)).map_or(0, |last| last + 1);
+            at += found + after.iter().position(|b| !in_leet_word(*b)).unwrap_or(after.len());
+            let run = &bytes[start..at];
             // `hello!` ends a sentence, `println!` is called.
             let raw = &run[..run.iter().rposition(|b| *b != b'!').map_or(0, |last| last + 1)];
             if is_leet(raw) {
@@ -59,6 +42,16 @@ fn leet_words(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
         None
     })
 }
+
+const STAND_IN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut b = 0;
+    while b < 256 {
+        table[b] = substitute(b as u8, b'i').is_some();
+        b += 1;
+    }
+    table
+};
 
 /// Writes the word in letters; true if it is known then. `1` is an i or an l: the one that makes a known word, else an i.
 fn spell(raw: &[u8], word: &mut String) -> bool {

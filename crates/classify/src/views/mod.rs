@@ -144,7 +144,7 @@ impl Reader<'_> {
         }
         let mut found = Vec::with_capacity(text.text().len() / 5);
         words(text.text(), &mut found);
-        let known = found.iter().map(|w| lexicon::look_up(w.of(text.text()))).collect();
+        let known = lexicon::look_up_all(&found);
         self.views.push(View { reading, depth, text, words: found, known });
         Some(self.views.len() - 1)
     }
@@ -163,8 +163,7 @@ impl Reader<'_> {
 
     /// Codes that need the case of letters: read from the text before folding.
     fn decode_codes(&mut self, text: &str, parent: Option<&Mapped>, depth: u8) {
-        let escaped = escapes::decode(text).into_iter().map(|(r, m)| (r, m.near_changes(text, AROUND_CHANGES)));
-        for (reading, raw) in codes::decode(text).into_iter().chain(escaped) {
+        for (reading, raw) in codes::decode(text).into_iter().chain(escapes::decode(text, AROUND_CHANGES)) {
             let raw = match parent {
                 Some(parent) => raw.through(parent),
                 None => raw,
@@ -177,9 +176,8 @@ impl Reader<'_> {
     fn turn(&mut self, index: usize, depth: u8) {
         let Some(view) = self.views.get(index) else { return };
         let mut found = turned::read(view);
-        let near = |m: Mapped| m.near_changes(view.text.text(), AROUND_CHANGES);
-        found.extend(leet::read(view).map(|m| (Reading::Leet, near(m))));
-        found.extend(spaced::read(view).map(|m| (Reading::Spaced, near(m))));
+        found.extend(leet::read(view, AROUND_CHANGES).map(|m| (Reading::Leet, m)));
+        found.extend(spaced::read(view, AROUND_CHANGES).map(|m| (Reading::Spaced, m)));
         let carried: Vec<_> = found.into_iter().map(|(r, m)| (r, m.through(&view.text))).collect();
         for (reading, text) in carried {
             if let Some(next) = self.add(reading, depth, text)

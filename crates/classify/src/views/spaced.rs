@@ -3,40 +3,35 @@
 use casemate_finding::Span;
 
 use super::View;
-use crate::text::{Mapped, lexicon};
+use crate::text::{Mapped, Patches, lexicon};
 
 /// Fewest single letters in a row that count as a word set apart.
 const LETTERS_MIN: usize = 5;
 /// Longest word that segmentation looks for, in bytes.
 const SEGMENT_BYTES_MAX: usize = 16;
 
-pub(super) fn read(view: &View) -> Option<Mapped> {
-    let text = view.text.text();
-    let singles =
-        |i: usize| view.words.get(i).is_some_and(|w| w.of(text).chars().nth(1).is_none() && w.of(text).is_ascii());
-    let mut out = Mapped::with_capacity(text.len());
-    let (mut copied, mut i, mut found) = (0, 0, false);
+/// The letters of the view put together, and so much around them.
+pub(super) fn read(view: &View, reach: usize) -> Option<Mapped> {
+    // A character of one byte is ASCII.
+    let single = |i: usize| view.words.get(i).is_some_and(|w| w.end - w.start == 1);
+    let mut patches = Patches::default();
+    let mut i = 0;
     while i < view.words.len() {
         let mut last = i;
-        while singles(i) && singles(last + 1) && gap(view, last) <= 3 {
-            last += 1;
+        if single(i) {
+            while single(last + 1) && gap(view, last) <= 3 {
+                last += 1;
+            }
+            if last - i + 1 >= LETTERS_MIN
+                && let Some(usual) = usual_separator(view, i, last)
+            {
+                join(view, i, last, usual, &mut patches);
+                patches.close(Span::new(view.words[i].start as usize, view.words[last].end as usize));
+            }
         }
-        let usual = if singles(i) && last - i + 1 >= LETTERS_MIN { usual_separator(view, i, last) } else { None };
-        let Some(usual) = usual else {
-            i = last + 1;
-            continue;
-        };
-        found = true;
-        copy(text, copied, view.words[i].start as usize, &mut out);
-        join(view, i, last, usual, &mut out);
-        copied = view.words[last].end as usize;
         i = last + 1;
     }
-    if !found {
-        return None;
-    }
-    copy(text, copied, text.len(), &mut out);
-    Some(out)
+    (patches.count() > 0).then(|| patches.near(view.text.text(), reach))
 }
 
 /// Bytes between word `i` and the next.
@@ -59,15 +54,9 @@ fn usual_separator(view: &View, first: usize, last: usize) -> Option<&str> {
     candidates.map(|s| (count(s), s)).max().filter(|&(n, _)| n * 2 >= last - first).map(|(_, s)| s)
 }
 
-fn copy(text: &str, from: usize, to: usize, out: &mut Mapped) {
-    for (i, c) in text.get(from..to).unwrap_or_default().char_indices() {
-        out.push(c, Span::new(from + i, from + i + c.len_utf8()));
-    }
-}
-
 /// Joins letters `first..=last`. A separator unlike the usual one ends a word; where there is none, known words are
 /// found by dynamic programming over the letters.
-fn join(view: &View, first: usize, last: usize, usual: &str, out: &mut Mapped) {
+fn join(view: &View, first: usize, last: usize, usual: &str, out: &mut Patches) {
     let text = view.text.text();
     let mut run: Vec<(u8, Span)> = Vec::new();
     for i in first..=last {
@@ -84,7 +73,7 @@ fn join(view: &View, first: usize, last: usize, usual: &str, out: &mut Mapped) {
 }
 
 /// Splits joined letters into the fewest pieces of known words, unknown letters costing more than any known word.
-fn segment(run: &[(u8, Span)], out: &mut Mapped) {
+fn segment(run: &[(u8, Span)], out: &mut Patches) {
     let letters: String = run.iter().map(|r| char::from(r.0)).collect();
     if lexicon::look_up(&letters).is_common() || run.len() > 4096 {
         run.iter().for_each(|&(b, origin)| out.push(char::from(b), origin));

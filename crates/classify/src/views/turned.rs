@@ -26,9 +26,7 @@ pub(super) fn read(view: &View) -> Vec<(Reading, Mapped)> {
         let mut at = span.start;
         for w in view.words.iter().filter(|w| span.start <= w.start as usize && w.end as usize <= span.end) {
             let (start, end) = (w.start as usize, w.end as usize);
-            for (i, c) in text.get(at..start).unwrap_or_default().char_indices() {
-                words.push(c, Span::new(at + i, at + i + c.len_utf8()));
-            }
+            words.keep(text, at, start);
             words = backwards(text, start, end, words);
             at = end;
         }
