@@ -187,7 +187,9 @@ impl Classifier {
             });
             judge(passages.finish());
             toxicity = toxicity.max(sigmoid(abuse));
-            let suffix = self.injection.suffix(if written { read } else { view.text.text() }, &bins);
+            let cased = view.cased.as_deref().filter(|cased| is_in_clear(cased));
+            let shown = if written { read } else { cased.unwrap_or(view.text.text()) };
+            let suffix = self.injection.suffix(shown, &bins);
             let believed = rules::believed(&found);
             let numbers = stack_features(&parts, suffix, believed, view.words.len());
             let score = sigmoid(self.injection.stack(channel).logit(&numbers) + raise(believed));

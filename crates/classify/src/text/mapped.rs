@@ -81,6 +81,16 @@ impl Mapped {
         }
     }
 
+    /// The text, each of its small letters a capital if the byte of `cased` (the original with its capitals) that it came from is one.
+    pub fn in_case_of(&self, cased: &str) -> String {
+        let capital = |at: usize| {
+            let from = self.origin(Span::new(at, at + 1));
+            from.len() == 1 && cased.as_bytes().get(from.start).is_some_and(u8::is_ascii_uppercase)
+        };
+        let put = |(at, c): (usize, char)| if c.is_ascii_lowercase() && capital(at) { c.to_ascii_uppercase() } else { c };
+        self.text.char_indices().map(put).collect()
+    }
+
     /// The same text with origins carried one step further back through `parent`, the text that this one was derived
     /// from.
     #[must_use]
@@ -187,6 +197,18 @@ mod tests {
         let at = near.text().rfind("leet").unwrap();
         assert_eq!(near.origin(Span::new(at, at + 4)), Span::new(parent.len() - 4, parent.len()));
         assert_eq!(Patches::default().near("abc", 9).text(), "");
+    }
+
+    #[test]
+    fn capitals_come_back_with_the_bytes() {
+        let mut read = Mapped::with_capacity(4);
+        for (c, at) in [('e', 3), ('é', 1), ('b', 0), ('a', 5)] {
+            read.push(c, Span::new(at, at + 1));
+        }
+        read.push('x', Span::new(0, 2));
+        assert_eq!(read.in_case_of("BQ.3A"), "eéBax");
+        assert_eq!(read.in_case_of("bQ.EaA"), "EébAx");
+        assert_eq!(read.in_case_of(""), "eébax");
     }
 
     #[test]

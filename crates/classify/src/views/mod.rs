@@ -77,6 +77,9 @@ pub struct View {
     pub words: Vec<Word>,
     /// What the lexicon says of each word.
     pub known: Vec<lexicon::Known>,
+    /// The text, byte for byte, with the capitals that it was written with, where they are known. The plain view has none: its text
+    /// stands as it was given.
+    pub cased: Option<String>,
 }
 
 /// Bounds of decoding.
@@ -110,10 +113,11 @@ const AROUND_CHANGES: usize = 640;
 
 /// Reads `original`, whose fold is `folded`, in every way that it gives cause for.
 pub fn views(original: &str, folded: &mut Fold, limits: &ViewLimits) -> Views {
+    let cased = folded.text.text().eq_ignore_ascii_case(original).then_some(original);
     let mut reader = Reader { limits, views: Vec::with_capacity(2), decoded_bytes: 0, complete: true };
     let tags = folded.tag_text.take();
     let selectors = folded.selector_text.take();
-    reader.add(Reading::Plain, 0, std::mem::take(&mut folded.text));
+    reader.add(Reading::Plain, 0, std::mem::take(&mut folded.text), None);
     for (reading, hidden) in [(Reading::Tags, tags), (Reading::Selectors, selectors)] {
         if let Some(raw) = hidden {
             reader.descend(reading, 1, raw);
@@ -121,7 +125,7 @@ pub fn views(original: &str, folded: &mut Fold, limits: &ViewLimits) -> Views {
     }
     if limits.depth_max > 0 {
         reader.decode_codes(original, None, 1);
-        reader.turn(0, 1);
+        reader.turn(0, cased, 1);
     }
     Views { views: reader.views, complete: reader.complete }
 }
@@ -134,7 +138,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn add(&mut self, reading: Reading, depth: u8, text: Mapped) -> Option<usize> {
+    fn add(&mut self, reading: Reading, depth: u8, text: Mapped, cased: Option<String>) -> Option<usize> {
         if depth > 0 {
             self.decoded_bytes += text.text().len();
             if self.views.len() >= self.limits.views_max || self.decoded_bytes > self.limits.decoded_bytes_max {
@@ -145,19 +149,20 @@ impl Reader<'_> {
         let mut found = Vec::with_capacity(text.text().len() / 5);
         words(text.text(), &mut found);
         let known = lexicon::look_up_all(&found);
-        self.views.push(View { reading, depth, text, words: found, known });
+        self.views.push(View { reading, depth, text, words: found, known, cased });
         Some(self.views.len() - 1)
     }
 
     /// Adds the fold of a decoded text (letters in their own case), and reads that further.
     fn descend(&mut self, reading: Reading, depth: u8, raw: Mapped) {
-        let folded = fold(raw.text()).text.through(&raw);
-        if let Some(index) = self.add(reading, depth, folded)
+        let text = raw.text().to_owned();
+        let folded = fold(&text).text;
+        let cased = folded.text().eq_ignore_ascii_case(&text).then(|| text.clone());
+        if let Some(index) = self.add(reading, depth, folded.through(&raw), cased.clone())
             && depth < self.limits.depth_max
         {
-            let text = raw.text().to_owned();
             self.decode_codes(&text, Some(&raw), depth + 1);
-            self.turn(index, depth + 1);
+            self.turn(index, cased.as_deref(), depth + 1);
         }
     }
 
@@ -172,18 +177,22 @@ impl Reader<'_> {
         }
     }
 
-    /// Readings of folded words: rot13, reversal, leet, spacing.
-    fn turn(&mut self, index: usize, depth: u8) {
+    /// Readings of folded words: rot13, reversal, leet, spacing. `cased` is the view with the capitals that it was written with.
+    fn turn(&mut self, index: usize, cased: Option<&str>, depth: u8) {
         let Some(view) = self.views.get(index) else { return };
         let mut found = turned::read(view);
         found.extend(leet::read(view, AROUND_CHANGES).map(|m| (Reading::Leet, m)));
         found.extend(spaced::read(view, AROUND_CHANGES).map(|m| (Reading::Spaced, m)));
-        let carried: Vec<_> = found.into_iter().map(|(r, m)| (r, m.through(&view.text))).collect();
-        for (reading, text) in carried {
-            if let Some(next) = self.add(reading, depth, text)
+        let carry = |(reading, text): (Reading, Mapped)| {
+            let cased = cased.map(|cased| text.in_case_of(cased));
+            (reading, cased, text.through(&view.text))
+        };
+        let carried: Vec<_> = found.into_iter().map(carry).collect();
+        for (reading, cased, text) in carried {
+            if let Some(next) = self.add(reading, depth, text, cased.clone())
                 && depth < self.limits.depth_max
             {
-                self.turn(next, depth + 1);
+                self.turn(next, cased.as_deref(), depth + 1);
             }
         }
     }
