@@ -121,7 +121,7 @@ impl InjectionModel {
             .section("WHSH", self.window_hashed.bytes())
             .floats("WHED", &self.window_hashed.head())
             .floats("WDNS", self.window_dense.numbers())
-            .section("SURP", self.surprisal.bytes().to_vec())
+            .section("SURP", self.surprisal.bytes())
             .section("ADJC", self.adjacency.bytes())
             .floats("ADJH", &self.adjacency.head())
             .floats("SUFX", self.suffix.numbers())

@@ -20,19 +20,21 @@ const MARKS: &[u8; 32] = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 /// Surprise of a character after the two before it, in sixteenths of a bit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Surprisal {
-    table: Box<[u8]>,
+    /// By the last three symbols, six bits each.
+    places: Box<[u8; Surprisal::PLACES]>,
 }
 
 impl Surprisal {
     /// Entries of a table.
     pub const ENTRIES: usize = SYMBOLS * SYMBOLS * SYMBOLS;
+    const PLACES: usize = 1 << 18;
 
     /// Reads a table.
     pub(super) fn parse(raw: &[u8]) -> Result<Self, ModelError> {
         if raw.len() != Self::ENTRIES {
             return Err(ModelError::shape("SURP", format!("{} entries, wanted {}", raw.len(), Self::ENTRIES)));
         }
-        Ok(Self { table: raw.into() })
+        Ok(Self::of(raw))
     }
 
     /// A table from counts of trigrams, smoothed with the bigram and the symbol (Jelinek–Mercer, .8/.15/.05).
@@ -64,16 +66,30 @@ impl Surprisal {
                 }
             }
         }
-        Self { table: table.into() }
+        Self::of(&table)
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.table
+    fn of(table: &[u8]) -> Self {
+        let mut places = Box::new([0; Self::PLACES]);
+        Self::each(|entry, place| places[place] = table[entry]);
+        Self { places }
     }
 
-    fn at(&self, a: u8, b: u8, c: u8) -> u8 {
-        let index = (usize::from(a) * SYMBOLS + usize::from(b)) * SYMBOLS + usize::from(c);
-        self.table.get(index).copied().unwrap_or(0)
+    /// Every entry of the file with its place.
+    fn each(mut see: impl FnMut(usize, usize)) {
+        for a in 0..SYMBOLS {
+            for b in 0..SYMBOLS {
+                for c in 0..SYMBOLS {
+                    see((a * SYMBOLS + b) * SYMBOLS + c, a << 12 | b << 6 | c);
+                }
+            }
+        }
+    }
+
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let mut table = vec![0; Self::ENTRIES];
+        Self::each(|entry, place| table[entry] = self.places[place]);
+        table
     }
 }
 
@@ -229,6 +245,8 @@ const SURPRISE_BITS: u32 = 14;
 const COUNT_BITS: u32 = 6;
 
 impl Counts {
+    const RUN_OF_MARKS: u32 = SURPRISE_BITS + 4 * COUNT_BITS;
+
     /// One more of the `i`-th count after surprise.
     const fn one(i: u32) -> u64 {
         1 << (SURPRISE_BITS + (i - 1) * COUNT_BITS)
@@ -244,16 +262,19 @@ impl Counts {
     }
 
     /// Adds `text` after the symbols `(a, b)`; returns the last two symbols.
-    fn add(&mut self, model: &Surprisal, text: &[u8], (mut a, mut b): (u8, u8)) -> (u8, u8) {
+    fn add(&mut self, model: &Surprisal, text: &[u8], (a, b): (u8, u8)) -> (u8, u8) {
+        let mut last = usize::from(a) << 6 | usize::from(b);
+        let mut before = KIND[usize::from(b) & 63];
         for &byte in text {
             let c = symbol(byte);
-            let (kind, before) = (KIND[c as usize & 63], KIND[b as usize & 63]);
-            self.0 += u64::from(model.at(a, b, c)) + PAIRS[usize::from(before * KINDS + kind) & 31];
+            let kind = KIND[usize::from(c) & 63];
             // The same mark again is a line or an ellipsis.
-            self.0 -= u64::from(kind == MARK && b == c) * Self::one(5);
-            (a, b) = (b, c);
+            let again = u64::from(kind == MARK && last & 63 == usize::from(c)) << Self::RUN_OF_MARKS;
+            last = (last << 6 | usize::from(c)) & (Surprisal::PLACES - 1);
+            self.0 += u64::from(model.places[last]) + PAIRS[usize::from(before * KINDS + kind) & 31] - again;
+            before = kind;
         }
-        (a, b)
+        ((last >> 6 & 63) as u8, (last & 63) as u8)
     }
 }
 

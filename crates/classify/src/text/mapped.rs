@@ -87,7 +87,8 @@ impl Mapped {
             let from = self.origin(Span::new(at, at + 1));
             from.len() == 1 && cased.as_bytes().get(from.start).is_some_and(u8::is_ascii_uppercase)
         };
-        let put = |(at, c): (usize, char)| if c.is_ascii_lowercase() && capital(at) { c.to_ascii_uppercase() } else { c };
+        let put =
+            |(at, c): (usize, char)| if c.is_ascii_lowercase() && capital(at) { c.to_ascii_uppercase() } else { c };
         self.text.char_indices().map(put).collect()
     }
 

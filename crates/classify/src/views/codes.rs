@@ -18,8 +18,9 @@ pub(super) fn decode(text: &str) -> Vec<(Reading, Mapped)> {
     let (mut base64, mut hex, mut binary) = (Runs::default(), Runs::default(), Runs::default());
     // A run of digits is tried once, from its start: trying it again from each of its groups would be quadratic.
     let (mut at, mut hex_tried) = (0, 0);
-    while let Some(skipped) = bytes[at..].iter().position(|b| CODE[usize::from(*b)]) {
-        let start = at + skipped;
+    while let Some(from) = next_long(bytes, at) {
+        let Some(skipped) = bytes[from..].iter().position(|b| CODE[usize::from(*b)]) else { break };
+        let start = from + skipped;
         let length = bytes[start..].iter().position(|b| !CODE[usize::from(*b)]);
         at = length.map_or(bytes.len(), |length| start + length);
         let hex_end = if start < hex_tried { start } else { hex_run(bytes, start) };
@@ -114,12 +115,44 @@ fn readable(raw: &[u8]) -> Option<&str> {
     (all >= 4 && letters * 10 >= all * 7).then_some(text)
 }
 
+/// Where the next run begins, from `at` on, that is long enough for a code. Such a run covers every sixteenth byte somewhere: only
+/// those are looked at, and what stands around them.
+fn next_long(bytes: &[u8], at: usize) -> Option<usize> {
+    const LONG: usize = if BASE64_CHARS_MIN < HEX_DIGITS_MIN { BASE64_CHARS_MIN } else { HEX_DIGITS_MIN };
+    let around = |sample: usize, class: &[bool; 256]| {
+        if !class[usize::from(bytes[sample])] {
+            return None;
+        }
+        let is_not = |b: &u8| !class[usize::from(*b)];
+        let start = bytes[at..sample].iter().rposition(is_not).map_or(at, |before| at + before + 1);
+        let run = bytes.get(start..start + LONG)?;
+        // Digits may end a word that began before them.
+        let in_word = || bytes[at..start].iter().rev().take_while(|b| CODE[usize::from(**b)]).count();
+        (!run.iter().any(is_not)).then(|| start - in_word())
+    };
+    (at + LONG - 1..bytes.len()).step_by(LONG).find_map(|sample| {
+        let (code, hex) = (around(sample, &CODE), around(sample, &HEX_OR_BETWEEN));
+        code.into_iter().chain(hex).min()
+    })
+}
+
 /// Bytes that may be of a code.
 const CODE: [bool; 256] = {
     let mut table = [false; 256];
     let mut b = 0;
     while b < 256 {
         table[b] = sextet(b as u8).is_some() || b as u8 == b'=';
+        b += 1;
+    }
+    table
+};
+
+/// Hexadecimal digits and what may stand between them.
+const HEX_OR_BETWEEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut b = 0;
+    while b < 256 {
+        table[b] = (b as u8).is_ascii_hexdigit() || matches!(b as u8, b' ' | b':' | b',' | b'\n' | b'x' | b'X');
         b += 1;
     }
     table
@@ -186,4 +219,38 @@ fn hex_run(bytes: &[u8], start: usize) -> usize {
         }
     }
     end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BASE64_CHARS_MIN, CODE, HEX_DIGITS_MIN, hex_run, next_long};
+
+    #[test]
+    fn no_run_that_is_long_enough_is_passed_over() {
+        let pieces =
+            ["69 6e", "abcdef01", " ", ", ", "word", "Zm9v", "0x1f:", "\n", ".", "é", "aGVsbG8gd29ybGQh", "=", "12"];
+        let (mut state, mut long) = (7_u32, 0);
+        for _ in 0..2_000 {
+            let mut text = String::new();
+            for _ in 0..20 {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                text.push_str(pieces[(state >> 16) as usize % pieces.len()]);
+            }
+            let bytes = text.as_bytes();
+            let code = |i: usize| bytes.get(i).is_some_and(|b| CODE[usize::from(*b)]);
+            let starts: Vec<usize> = (0..bytes.len()).filter(|&i| code(i) && (i == 0 || !code(i - 1))).collect();
+            for &start in &starts {
+                let run = (start..).take_while(|&i| code(i)).count();
+                if run < BASE64_CHARS_MIN && hex_run(bytes, start) - start < HEX_DIGITS_MIN {
+                    continue;
+                }
+                long += 1;
+                for &at in starts.iter().filter(|at| **at <= start) {
+                    assert!(next_long(bytes, at).is_some_and(|from| from <= start), "{text}: {at} {start}");
+                }
+            }
+        }
+        assert!(long > 1_000, "{long}");
+        assert_eq!(next_long(b"no word of these is as long as sixteen", 0), None);
+    }
 }
