@@ -1,6 +1,8 @@
 //! Time of one assessment: `cargo run --release -p casemate-classify --example latency [FILE]`, of a made text or of pieces of
 //! FILE, one after the other, which the caches have not just seen. One thread; wall time of each call
 //! for the quantiles, and CPU time a call over all of them, which other load on the machine does not move as much.
+//! `--once BYTES FILE` judges the first 400,000 bytes of FILE in pieces of BYTES, once, for who counts instructions:
+//! `valgrind --tool=callgrind --toggle-collect='*Classifier::assess' latency --once 1024 FILE`.
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a command that measures time")]
 
 use std::time::Instant;
@@ -11,11 +13,23 @@ const PROSE: &str = "The committee met on Tuesday to review the plans for the ne
     building would be heated in winter, and whether the old reading room could be kept. Could you write a short summary of \
     the arguments on both sides? Please keep the names of the speakers, and mention that the vote was postponed until March. ";
 const CALLS: usize = 20_000;
+const ONCE_BYTES: usize = 400_000;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let file = std::env::args().nth(1).map(std::fs::read_to_string).transpose()?;
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let c = Classifier::builtin;
+    if let [once, bytes, file] = &args[..]
+        && once == "--once"
+    {
+        let (text, bytes) = (std::fs::read_to_string(file)?, bytes.parse()?);
+        let pieces = pieces(&text, bytes);
+        let scores = pieces.iter().take(ONCE_BYTES / bytes).map(|piece| c().assess(piece, Channel::Document).injection);
+        println!("{} pieces at most, sum of scores {}", ONCE_BYTES / bytes, scores.sum::<f32>());
+        return Ok(());
+    }
+    let file = args.first().map(std::fs::read_to_string).transpose()?;
     let start = Instant::now();
-    let c = Classifier::builtin();
+    let c = c();
     println!("load: {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
     println!("| text | p50 µs | p99 µs | CPU µs a call |\n|---|---|---|---|");
     let long = PROSE.repeat(60);
