@@ -28,7 +28,7 @@ pub(crate) fn decoded(bytes: &[u8]) -> Option<String> {
 }
 
 /// The text when the bytes are UTF-16.
-fn utf16(bytes: &[u8]) -> Option<String> {
+pub(super) fn utf16(bytes: &[u8]) -> Option<String> {
     let (body, big) = match bytes {
         [0xff, 0xfe, rest @ ..] => (rest, false),
         [0xfe, 0xff, rest @ ..] => (rest, true),
