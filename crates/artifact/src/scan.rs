@@ -319,7 +319,10 @@ impl<'a, 'c> Scan<'a, 'c> {
             }
             self.member.clone_from(&job.member);
             self.node = job.node;
+            let waiting = self.queue.len();
             identify::dispatch(self, job);
+            // In the order that they were found in: members of a stream are read in one pass.
+            self.queue[waiting..].reverse();
         }
     }
 

@@ -74,8 +74,8 @@ pub(super) fn of_object(key: &str, fields: &[(String, Scalar)], class_name: Opti
             Scalar::Text(target) if key == "auto_map" && of_text(name, target).is_none() => {
                 out.push(remote(Suspicious, BESIDE, format!("{name}: {target}")));
             }
-            // The routes of sentence-transformers.
-            Scalar::Text(class) if key == "types" => {
+            // The routes of sentence-transformers: `query_0_Pooling`.
+            Scalar::Text(class) if key == "types" && name.contains(|c: char| c.is_ascii_digit()) => {
                 out.extend(import_names::of_field("tokenizer_class", class, &has));
             }
             Scalar::Text(text) => out.extend(import_names::of_field(name, text, &has)),
