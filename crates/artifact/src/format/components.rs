@@ -130,6 +130,11 @@ static PIPELINES: &[&str] = &[
     "z_image",
 ];
 
+/// True for the two names of a component whose library is none of the usual ones.
+pub(super) fn may_be(texts: &[String]) -> bool {
+    matches!(texts, [library, _, ..] if !matches!(library.as_str(), "diffusers" | "transformers"))
+}
+
 /// The class of a component; `None` when its library is a known one.
 pub(super) fn of_component(component: &str, texts: &[String]) -> Option<Hit> {
     let [library, class, ..] = texts else { return None };

@@ -91,8 +91,8 @@ pub(crate) enum Scalar {
 pub(crate) enum Event<'e> {
     /// A string value; `key` is the nearest key above it, `listed` says that it stands in an array.
     Text { key: &'e str, value: &'e str, at: usize, listed: bool },
-    /// An array that is the value of `key` is over; its first strings.
-    List { key: &'e str, texts: &'e [String], at: usize },
+    /// An array that is the value of `key` of an object at this depth is over; its first strings.
+    List { key: &'e str, texts: &'e [String], at: usize, depth: usize },
     /// An object is over; `key` is the key that it stands under, `fields` its own scalar fields.
     End { key: &'e str, fields: &'e [(String, Scalar)], at: usize, depth: usize },
     /// A key came twice in one object.
@@ -218,7 +218,7 @@ pub(crate) fn read(text: &[u8], on: &mut dyn FnMut(Event<'_>)) -> Result<(), Jso
                 r.at += 1;
                 if let Some(Level::Array { key, numbers, texts, .. }) = levels.pop() {
                     if !texts.is_empty() {
-                        on(Event::List { key: &key, texts: &texts, at: r.at });
+                        on(Event::List { key: &key, texts: &texts, at: r.at, depth: levels.len() });
                         if is_named(&key) {
                             keep(&mut levels, Scalar::Texts(texts), r.at)?;
                         }

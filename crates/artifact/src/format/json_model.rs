@@ -42,7 +42,9 @@ struct Seen {
     class_name: Option<String>,
     /// The document is the index of a Diffusers pipeline, and components whose library is not a known one.
     pipeline: bool,
-    components: Vec<(u64, Hit)>,
+    components: Vec<(u64, String, Vec<String>)>,
+    /// More components than are kept.
+    more_components: bool,
     /// Names that a loader imports.
     named: Vec<(u64, Hit)>,
     findings: Vec<(&'static rules::Rule, crate::ArtifactSeverity, u64, String, String)>,
@@ -53,6 +55,9 @@ struct Seen {
 
 /// Templates, findings and operators kept of one document.
 const TEXTS_MAX: usize = 64;
+
+/// Components of one pipeline that are judged.
+const COMPONENTS_MAX: usize = 1024;
 
 /// Longest text that is decoded.
 const PICKLE_TEXT_BYTES_MAX: usize = 4 << 20;
@@ -109,7 +114,13 @@ pub(crate) fn scan_json<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, name: &str) 
         scan.find(rule, severity, at, message, evidence, &[]);
     }
     if seen.pipeline {
-        seen.named.append(&mut seen.components);
+        for (at, component, texts) in &seen.components {
+            seen.named.extend(components::of_component(component, texts).map(|h| (*at, h)));
+            worst::keep(&mut seen.named, TEXTS_MAX, |(_, h)| h.severity);
+        }
+        if seen.more_components {
+            scan.incomplete(format!("more than {COMPONENTS_MAX} components in the index of a pipeline"));
+        }
     }
     import_names::report(scan, job, seen.named);
     if seen.more_pickles {
@@ -146,10 +157,18 @@ pub(crate) fn scan_json<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, name: &str) 
 
 fn event(seen: &mut Seen, e: &Event<'_>) {
     match e {
-        Event::List { key, texts, at } => {
-            seen.components.extend(components::of_component(key, texts).map(|h| (*at as u64, h)));
-            worst::keep(&mut seen.components, TEXTS_MAX, |(_, h)| h.severity);
+        // Lists of two of the outermost object, or of three with a type hint inside.
+        Event::List { key, texts, at, depth: 1 } if components::may_be(texts) => {
+            if seen.components.len() < COMPONENTS_MAX {
+                seen.components.push((*at as u64, (*key).to_owned(), texts.to_vec()));
+            } else {
+                seen.more_components = true;
+            }
         }
+        Event::List { key: "type_hint", texts, at, .. } if components::may_be(texts) => {
+            seen.named.extend(components::of_component("type_hint", texts).map(|h| (*at as u64, h)));
+        }
+        Event::List { .. } => {}
         Event::Text { key, value, at, listed } => {
             // stable-baselines3 and others keep pickles as text.
             if value.len() >= 16

@@ -33,7 +33,7 @@ pub(crate) fn scan_text(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u8], nam
         template::check(scan, text, 0, "the template");
     }
     if yaml || settings {
-        if !scan.budget.work(text.len() as u64 / 64) {
+        if !scan.budget.work(text.len() as u64 / 2) {
             scan.incomplete("the work budget is spent in a configuration");
             return;
         }

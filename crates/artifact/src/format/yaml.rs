@@ -6,8 +6,10 @@ use super::import_names::{self, Hit, Named};
 use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
 use crate::rules;
 
-/// Longest value that is looked at; names are shorter.
+/// Longest value that is kept; names are shorter.
 const VALUE_CHARS_MAX: usize = 512;
+/// Bytes behind the beginning of a pair or tag that are looked at, so that many of them on one line cost no more each.
+const WINDOW_BYTES: usize = 512;
 /// Names kept of one document.
 const NAMES_MAX: usize = 64;
 /// Bytes before and behind a pair in which the fields beside it are looked for.
@@ -73,9 +75,8 @@ fn pairs<'t>(text: &'t str, marks: &[char], on: &mut dyn FnMut(Pair<'t>)) {
             let rest = &line[from..];
             let skipped = rest.len() - rest.trim_start_matches([' ', '\t', '-', '?', '{', '[', ',']).len();
             let at = begin + from + skipped;
-            if let Some((key, after)) = key(&text[at..], marks) {
-                let rest = &text[text.len() - after.len()..];
-                on(Pair { at, key, value: value(after), rest });
+            if let Some((key, rest)) = key(window(text, at), marks) {
+                on(Pair { at, key, value: value(rest), rest });
             }
             match line[from + skipped..].find(['{', ',', '[']) {
                 Some(i) => from += skipped + i + 1,
@@ -83,6 +84,13 @@ fn pairs<'t>(text: &'t str, marks: &[char], on: &mut dyn FnMut(Pair<'t>)) {
             }
         }
     }
+}
+
+/// The text from `at` on, as far as it is looked at.
+fn window(text: &str, at: usize) -> &str {
+    let end = at.saturating_add(WINDOW_BYTES).min(text.len());
+    let end = (end..=text.len()).find(|i| text.is_char_boundary(*i)).unwrap_or(text.len());
+    text.get(at..end).unwrap_or_default()
 }
 
 /// A key and what follows its mark.
@@ -131,9 +139,6 @@ fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
     let mut out = String::new();
     let mut chars = text.char_indices().skip(1).peekable();
     while let Some((i, c)) = chars.next() {
-        if out.len() > VALUE_CHARS_MAX * 4 {
-            return None;
-        }
         match c {
             '\'' if quote == '\'' && chars.peek().is_some_and(|(_, c)| *c == '\'') => {
                 chars.next();
@@ -189,7 +194,7 @@ pub(super) fn tags(text: &str) -> Vec<(u64, Hit)> {
     }
     for (at, _) in text.match_indices('!') {
         let open = text[..at].chars().next_back().is_none_or(|c| c.is_whitespace() || matches!(c, '[' | '{' | ','));
-        if open && let Some(hit) = of_tag(&text[at..]) {
+        if open && let Some(hit) = of_tag(window(text, at)) {
             out.push((at as u64, hit));
             super::worst::keep(&mut out, NAMES_MAX, |(_, h)| h.severity);
         }
@@ -281,6 +286,9 @@ mod tests {
             assert!(all(text).contains(&("k".into(), "a.b".into())), "{text:?}: {:?}", all(text));
         }
         assert!(all("# k: a.b\n").is_empty() && all("just words, and more\n").is_empty());
+        // What is longer than the window is cut, between characters.
+        let long = format!("k: {}", "é".repeat(2000));
+        assert!(all(&long).iter().all(|(_, v)| v.chars().count() <= super::VALUE_CHARS_MAX));
         for odd in ["k: \"a", "k:", "\"", "{", "? k\n", "k: >", "k: &", "é: ü", "\u{feff}k: é"] {
             all(odd);
         }

@@ -502,3 +502,14 @@ fn targets_in_metadata() {
         assert_eq!(scan_bytes("m.safetensors", &file(value), &ScanConfig::default()).severity, severity, "{value}");
     }
 }
+
+/// The index of a pipeline with as many components as are judged, and with one more.
+#[test]
+fn components_at_the_limit_and_past_it() {
+    let index = |n: usize| {
+        let components: String = (0..n).map(|i| format!(", \"c{i}\": [\"stable_diffusion\", \"X\"]")).collect();
+        format!("{{\"_class_name\": \"P\", \"_diffusers_version\": \"1\"{components}}}")
+    };
+    assert!(scan_bytes("model_index.json", index(1024).as_bytes(), &ScanConfig::default()).is_clean());
+    assert!(!scan_bytes("model_index.json", index(1025).as_bytes(), &ScanConfig::default()).complete);
+}
