@@ -60,6 +60,18 @@ fn members_are_found_in_every_view() {
     }
 }
 
+/// macOS leaves out the packed size alone where sizes come behind the data; a size that is another is no omission.
+#[test]
+fn sizes_that_come_behind_the_data() {
+    let mut m = member("a.txt", b"words");
+    (m.flags, m.local_flags) = (8, 8);
+    let mut bytes = zip(&[m]);
+    bytes[14..22].fill(0);
+    assert!(scan(&bytes).is_clean(), "{:?}", scan(&bytes).findings);
+    bytes[22] = 6;
+    assert!(scan(&bytes).tampered);
+}
+
 #[test]
 fn paths_and_links() {
     let mut link = member("x", b"/etc/passwd");
