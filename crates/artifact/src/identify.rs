@@ -20,6 +20,13 @@ pub(crate) fn dispatch<'a>(scan: &mut Scan<'a, '_>, mut job: Job<'a>) {
     if !unpack(scan, &mut job) {
         return;
     }
+    if job.source.is_stream() && job.source.len() <= scan.config.buffer_bytes_max {
+        // A member of a stream is held, so that the stream is not unpacked again for each reader.
+        let bytes = job.source.bytes(0, usize::try_from(job.source.len()).unwrap_or(0));
+        if bytes.len() as u64 == job.source.len() {
+            job.source = Source::owned(bytes);
+        }
+    }
     let head = job.source.bytes(0, HEAD_BYTES);
     if job.source.is_stream() && head.starts_with(b"PK\x03\x04") {
         // An archive is read from its end and back and forth: as a stream it would look as if it had no directory.

@@ -5,7 +5,8 @@
 //! content; every reader whose magic matches runs.
 //!
 //! Invariants: synchronous; no file is written; nothing recurses over input; no length is trusted before it is checked
-//! against what is there; the verdict does not depend on what is installed on the machine.
+//! against what is there; the verdict does not depend on what is installed on the machine. Of other files it is only looked
+//! whether one of a name that the file imports lies in its folder ([`scan_path`]; never for [`scan_bytes`]).
 
 mod advice;
 mod bom;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
@@ -122,6 +122,8 @@ pub(crate) struct Scan<'a, 'c> {
     pub(crate) budget: Budget,
     /// Name of the file as given.
     pub(crate) name: String,
+    /// The folder that the file lies in, where it was opened by path.
+    folder: Option<PathBuf>,
     findings: Vec<ArtifactFinding>,
     findings_dropped: u64,
     severity: ArtifactSeverity,
@@ -141,6 +143,7 @@ impl<'a, 'c> Scan<'a, 'c> {
             config,
             budget: Budget::new(config),
             name: name.to_owned(),
+            folder: None,
             findings: Vec::new(),
             findings_dropped: 0,
             severity: ArtifactSeverity::Data,
@@ -241,6 +244,18 @@ impl<'a, 'c> Scan<'a, 'c> {
         }
     }
 
+    /// True when a file of this relative path lies beside the part: in its archive, or in the folder of the file. Only
+    /// whether it is there is looked at; `relative` is made of plain names.
+    pub(crate) fn lies_beside(&self, job: &Job<'_>, relative: &str) -> bool {
+        if job.depth == 0 {
+            return self.folder.as_ref().is_some_and(|f| f.join(relative).is_file());
+        }
+        let Some(parent) = self.tree.get(job.node).map(|n| n.parent) else { return false };
+        let folder = job.member.rfind('/').map_or("", |at| &job.member[..=at]);
+        self.budget.work(self.tree.len() as u64)
+            && self.tree.iter().any(|n| n.parent == parent && n.member.strip_prefix(folder) == Some(relative))
+    }
+
     /// Sets the length of the current part once it is known.
     pub(crate) fn size(&mut self, bytes: u64) {
         if let Some(n) = self.tree.get_mut(self.node) {
@@ -304,7 +319,10 @@ impl<'a, 'c> Scan<'a, 'c> {
             }
             self.member.clone_from(&job.member);
             self.node = job.node;
+            let waiting = self.queue.len();
             identify::dispatch(self, job);
+            // In the order that they were found in: members of a stream are read in one pass.
+            self.queue[waiting..].reverse();
         }
     }
 
@@ -350,8 +368,13 @@ pub(crate) fn printable(name: &str) -> String {
 
 /// Scans bytes in memory. `name` is used for its extension and as the path of the report.
 pub fn scan_bytes(name: &str, bytes: &[u8], config: &ScanConfig) -> FileReport {
+    scan_held(name, bytes, None, config)
+}
+
+fn scan_held(name: &str, bytes: &[u8], folder: Option<PathBuf>, config: &ScanConfig) -> FileReport {
     let digest = hex::encode(Sha256::digest(bytes));
     let mut scan = Scan::new(name, config);
+    scan.folder = folder;
     scan.run(Source::borrowed(bytes));
     scan.finish(name, digest, bytes.len() as u64)
 }
@@ -368,21 +391,23 @@ pub fn scan_path(path: &Path, config: &ScanConfig) -> std::io::Result<FileReport
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file"));
     }
     let name = path.to_string_lossy();
+    let folder = path.parent().map(Path::to_path_buf);
     if meta.len() <= config.file_in_memory_bytes_max {
         let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0) + 1);
         (&mut file).take(config.file_in_memory_bytes_max + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 <= config.file_in_memory_bytes_max {
-            return Ok(scan_bytes(&name, &bytes, config));
+            return Ok(scan_held(&name, &bytes, folder, config));
         }
-        return scan_large(file, &name, config);
+        return scan_large(file, &name, folder, config);
     }
-    scan_large(file, &name, config)
+    scan_large(file, &name, folder, config)
 }
 
-fn scan_large(file: File, name: &str, config: &ScanConfig) -> std::io::Result<FileReport> {
+fn scan_large(file: File, name: &str, folder: Option<PathBuf>, config: &ScanConfig) -> std::io::Result<FileReport> {
     let len = file.metadata()?.len();
     let source = Source::file(file, len);
     let mut scan = Scan::new(name, config);
+    scan.folder = folder;
     scan.run(source.clone());
     let digest = source.file_digest();
     if digest.is_none() {
@@ -403,6 +428,7 @@ pub(crate) fn with_member<T>(
     let len = file.metadata()?.len();
     let name = path.to_string_lossy();
     let mut scan = Scan::new(&name, config);
+    scan.folder = path.parent().map(Path::to_path_buf);
     scan.wanted = Some((member.to_owned(), None));
     scan.run(Source::file(file, len));
     let found = scan.wanted.take().and_then(|(_, s)| s);

@@ -20,6 +20,35 @@ pub(crate) enum Store<'a> {
     File(File, RefCell<FileDigest>),
     /// A decompressed stream too large to hold.
     Stream(RefCell<ForwardStream<'a>>),
+    /// Parts of another source with zeros between them.
+    Sparse(SparseParts<'a>),
+}
+
+/// A sparse file: `parts` are where each part stands and how long it is, in order; their bytes stand one behind the other
+/// in `data`.
+pub(crate) struct SparseParts<'a> {
+    data: Source<'a>,
+    /// Place in the file, place in `data`, length; in order, none over another.
+    parts: Vec<(u64, u64, u64)>,
+}
+
+impl SparseParts<'_> {
+    /// Fills all of `buf` from `at`, which must be inside the file; less where `data` has no more bytes.
+    fn read_at(&self, at: u64, buf: &mut [u8]) -> usize {
+        buf.fill(0);
+        let end = at + buf.len() as u64;
+        let first = self.parts.partition_point(|(to, _, len)| to + len <= at);
+        for (to, from, len) in self.parts[first..].iter().take_while(|(to, ..)| *to < end) {
+            let (begin, stop) = ((*to).max(at), (to + len).min(end));
+            let within = |place: u64| usize::try_from(place - at).unwrap_or(usize::MAX);
+            let Some(part) = buf.get_mut(within(begin)..within(stop)) else { return 0 };
+            let n = self.data.read_at(from + (begin - to), part);
+            if n < part.len() {
+                return within(begin) + n;
+            }
+        }
+        buf.len()
+    }
 }
 
 /// The digest of a file as far as it was read in order.
@@ -89,6 +118,17 @@ impl<'a> Source<'a> {
         Self { start: 0, len, store: Rc::new(Store::Stream(RefCell::new(stream))) }
     }
 
+    /// Over a file of `len` bytes of which `parts` (place, length; in order, apart, inside) stand in `data`, the rest zeros.
+    pub(crate) fn sparse(data: Self, parts: &[(u64, u64)], len: u64) -> Self {
+        let mut from = 0;
+        let placed = parts.iter().map(|(to, n)| {
+            from += n;
+            (*to, from - n, *n)
+        });
+        let parts = SparseParts { parts: placed.collect(), data };
+        Self { start: 0, len, store: Rc::new(Store::Sparse(parts)) }
+    }
+
     /// True for a stream that is unpacked again whenever a reader goes back.
     pub(crate) fn is_stream(&self) -> bool {
         matches!(&*self.store, Store::Stream(_))
@@ -116,7 +156,7 @@ impl<'a> Source<'a> {
         let all: &[u8] = match &*self.store {
             Store::Borrowed(b) => b,
             Store::Owned(v) => v,
-            Store::File(..) | Store::Stream(_) => return None,
+            Store::File(..) | Store::Stream(_) | Store::Sparse(_) => return None,
         };
         let start = usize::try_from(self.start).ok()?;
         all.get(start..start + usize::try_from(self.len).ok()?)
@@ -142,6 +182,7 @@ impl<'a> Source<'a> {
                 n
             }
             Store::Stream(stream) => stream.borrow_mut().read_at(self.start + at, buf),
+            Store::Sparse(parts) => parts.read_at(self.start + at, buf),
             Store::Borrowed(_) | Store::Owned(_) => 0,
         }
     }

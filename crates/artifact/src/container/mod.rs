@@ -2,6 +2,7 @@
 
 pub(crate) mod path;
 pub(crate) mod sevenz;
+mod sparse;
 pub(crate) mod stream;
 pub(crate) mod tar;
 pub(crate) mod torch;

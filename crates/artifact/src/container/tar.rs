@@ -1,9 +1,11 @@
 //! Tar (POSIX ustar, GNU and pax): members, links and paths that leave the folder.
 
 use super::path::escapes;
+use super::sparse;
 use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
 use crate::rules;
 use crate::scan::{Child, Hint, Job, Scan, printable};
+use crate::source::Source;
 
 /// Longest name or pax header read.
 const NAME_BYTES_MAX: u64 = 64 << 10;
@@ -16,7 +18,7 @@ pub(crate) fn looks_like(head: &[u8]) -> bool {
 }
 
 /// An octal or base-256 number.
-fn number(field: &[u8]) -> Option<u64> {
+pub(super) fn number(field: &[u8]) -> Option<u64> {
     if field.first().is_some_and(|b| b & 0x80 != 0) {
         return field
             .iter()
@@ -33,19 +35,26 @@ fn text(field: &[u8]) -> String {
     String::from_utf8_lossy(&field[..end]).into_owned()
 }
 
-/// Records of a pax header: `length key=value\n`. The last one of a key counts.
-fn pax(body: &[u8], key: &str) -> Option<String> {
+/// Records of a pax header: `length key=value\n`.
+fn records(body: &[u8]) -> Vec<(&[u8], &[u8])> {
     let mut rest = body;
-    let mut value = None;
+    let mut out = Vec::new();
     while let Some(space) = memchr::memchr(b' ', rest) {
         let n: Option<usize> = std::str::from_utf8(&rest[..space]).ok().and_then(|n| n.parse().ok());
         let Some((n, record)) = n.and_then(|n| Some((n, rest.get(space + 1..n)?))) else { break };
-        if let Some(v) = record.strip_prefix(key.as_bytes()).and_then(|r| r.strip_prefix(b"=")) {
-            value = Some(String::from_utf8_lossy(v.strip_suffix(b"\n").unwrap_or(v)).into_owned());
+        if let Some(mark) = memchr::memchr(b'=', record) {
+            let value = &record[mark + 1..];
+            out.push((&record[..mark], value.strip_suffix(b"\n").unwrap_or(value)));
         }
         rest = &rest[n..];
     }
-    value
+    out
+}
+
+/// The value of a key; the last one counts.
+fn pax(body: &[u8], key: &str) -> Option<String> {
+    let found = records(body).into_iter().rev().find(|(k, _)| *k == key.as_bytes())?;
+    Some(String::from_utf8_lossy(found.1).into_owned())
 }
 
 /// Reads the headers and queues the files.
@@ -55,6 +64,7 @@ pub(crate) fn scan_tar<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
     let mut long_name: Option<String> = None;
     let mut long_link: Option<String> = None;
     let mut long_size: Option<u64> = None;
+    let mut map: Option<sparse::Map> = None;
     let mut names: Vec<String> = Vec::new();
     let mut members = Vec::new();
     loop {
@@ -102,7 +112,7 @@ pub(crate) fn scan_tar<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
         let holds = !matches!(kind, b'1' | b'2' | b'3' | b'4' | b'5' | b'6');
         let stored = if holds { size } else { 0 };
         let next = stored.checked_add(511).map(|s| s / 512 * 512).and_then(|s| s.checked_add(body));
-        let Some(next) = next else {
+        let Some(mut next) = next else {
             scan.find(&rules::TENSOR_LAYOUT, Suspicious, at, "the size of a member overflows", String::new(), &[]);
             break;
         };
@@ -116,11 +126,11 @@ pub(crate) fn scan_tar<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
                     b'L' => long_name = Some(text(&raw)),
                     b'K' => long_link = Some(text(&raw)),
                     _ => {
-                        long_name = pax(&raw, "path").or(long_name);
+                        long_name = pax(&raw, "GNU.sparse.name").or_else(|| pax(&raw, "path")).or(long_name);
                         long_link = pax(&raw, "linkpath").or(long_link);
                         long_size = pax(&raw, "size").and_then(|s| s.parse().ok());
                         if memchr::memmem::find(&raw, b" GNU.sparse.").is_some() {
-                            sparse(scan, at);
+                            map = Some(sparse::of_records(&records(&raw)));
                         }
                     }
                 }
@@ -132,14 +142,23 @@ pub(crate) fn scan_tar<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
                     long_name.take().unwrap_or(if prefix.is_empty() { short } else { format!("{prefix}/{short}") });
                 let target = long_link.take().unwrap_or_else(|| text(&h[157..257]));
                 check(scan, at, kind, &name, &target);
-                if kind == b'S' {
-                    sparse(scan, at);
-                }
+                let found = if kind == b'S' {
+                    Some(sparse::of_header(&job.source, &h, body, &scan.budget))
+                } else {
+                    map.take()
+                };
+                let from = body.saturating_add(found.as_ref().map_or(0, |m| m.header_bytes));
+                next = next.saturating_add(from - body);
                 if holds && !name.ends_with('/') && kind != b'D' {
-                    if body.saturating_add(size) > job.source.len() {
+                    if from.saturating_add(size) > job.source.len() {
                         scan.find(&rules::LAYOUT, Review, at, "a member is cut", printable(&name), &[]);
                     }
-                    members.push((name.clone(), body, size));
+                    let stored = job.source.sub(from, size);
+                    let file = match found {
+                        Some(map) => expand(scan, job, at, &name, map, stored),
+                        None => stored,
+                    };
+                    members.push((name.clone(), file));
                 }
                 names.push(name);
             }
@@ -155,24 +174,56 @@ pub(crate) fn scan_tar<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>) {
     if torch {
         scan.format("torch-tar");
     }
-    for (name, from, size) in members {
+    for (name, file) in members {
         let hint = if torch && name == "pickle" { Hint::TorchPickle } else { Hint::Member };
         if torch && matches!(name.as_str(), "storages" | "tensors") {
             // A count as pickle, then raw data: the pickles at the beginning are read like any other.
-            let head = job.source.bytes(from, 64);
-            if crate::pickle::looks_like_pickle(&head) {
-                scan.enqueue(job, Child::plain(name, job.source.sub(from, size), Hint::TorchPickle));
+            if crate::pickle::looks_like_pickle(&file.bytes(0, 64)) {
+                scan.enqueue(job, Child::plain(name, file, Hint::TorchPickle));
             }
             continue;
         }
-        scan.enqueue(job, Child::plain(name, job.source.sub(from, size), hint));
+        scan.enqueue(job, Child::plain(name, file, hint));
     }
 }
 
-/// A member that is put together from a map of its parts: not by every reader, and by no model writer.
-fn sparse(scan: &mut Scan<'_, '_>, at: u64) {
-    let message = "a member is stored as a sparse file, which readers put together differently";
-    scan.find(&rules::ZIP_TAMPER, Suspicious, at, message, String::new(), &[]);
+/// The file that a sparse member stands for; its stored bytes where the map cannot be followed. Readers that know nothing
+/// of maps take the stored bytes, so these are looked at as well where they may be a pickle or something else.
+fn expand<'a>(
+    scan: &mut Scan<'a, '_>,
+    job: &Job<'a>,
+    at: u64,
+    name: &str,
+    mut map: sparse::Map,
+    stored: Source<'a>,
+) -> Source<'a> {
+    let data = if map.in_data { sparse::of_data(&mut map, &stored) } else { stored.clone() };
+    if map.is_cut() {
+        scan.incomplete("a sparse member has more parts than the limit");
+        return stored;
+    }
+    if let Some(why) = map.check(data.len()) {
+        scan.find(&rules::ZIP_TAMPER, Suspicious, at, why, printable(name), &[]);
+        scan.incomplete("a sparse member that readers put together differently");
+        return stored;
+    }
+    let len = map.len.unwrap_or(0);
+    let ceiling = scan.config.ratio_floor_bytes.max(stored.len().saturating_mul(scan.config.ratio_max));
+    if len > ceiling {
+        let evidence = format!("{}: {} bytes stored, {len} in all", printable(name), stored.len());
+        let message = "a sparse member is far longer than its data";
+        scan.find(&rules::ARCHIVE_BOMB, Suspicious, at, message, evidence, &[]);
+    }
+    if len > ceiling || !scan.budget.inflate(len) {
+        scan.incomplete("a sparse member is longer than the budget for decompressed bytes");
+        return stored;
+    }
+    let file = map.expand(data.clone());
+    let (head, shown) = (data.bytes(0, 512), file.bytes(0, 512));
+    if crate::pickle::looks_like_pickle(&head) || head != shown && !map.in_data {
+        scan.enqueue(job, Child::plain(format!("{name} (stored)"), data, Hint::Guess));
+    }
+    file
 }
 
 fn check(scan: &mut Scan<'_, '_>, at: u64, kind: u8, name: &str, target: &str) {

@@ -464,8 +464,9 @@ fn compare(scan: &mut Scan<'_, '_>, central: &Entry, local: &Entry) {
         report(scan, central.at, "a member has a second name", format!("{name} / {}", text(second)));
     }
     let deferred = local.flags & 8 != 0;
-    if (local.packed != central.packed || local.size != central.size)
-        && !(deferred && local.packed == 0 && local.size == 0)
+    // Where sizes come behind the data, either may be left out: macOS writes the one and not the other.
+    let differs = |local: u64, central: u64| local != central && !(deferred && local == 0);
+    if (differs(local.packed, central.packed) || differs(local.size, central.size))
         && !(deferred && local.packed >= u64::from(u32::MAX))
     {
         report(

@@ -4,6 +4,8 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::import_names;
+
 /// How deep arrays and objects may nest.
 pub(crate) const DEPTH_MAX: usize = 512;
 /// Fields of one object that are kept for its end, whatever they are called.
@@ -12,6 +14,8 @@ const FIELDS_MAX: usize = 128;
 const NAMED_FIELDS_MAX: usize = 4096;
 /// Numbers of one array that are kept.
 const NUMBERS_MAX: usize = 64;
+/// Strings of one array that are kept.
+const TEXTS_MAX: usize = 8;
 /// Keys of one object that are compared for duplicates.
 const KEYS_MAX: usize = 1 << 20;
 
@@ -19,15 +23,19 @@ const KEYS_MAX: usize = 1 << 20;
 static NAMED: &[&str] = &[
     "#",
     "__class__",
+    "__kind__",
     "__loader__",
     "__module__",
     "_class_name",
     "_diffusers_version",
-    "_target_",
+    "allow_dangerous_code",
+    "allow_dangerous_deserialization",
     "class_name",
     "closure",
     "code",
+    "component_type",
     "config",
+    "constructor_name",
     "custom_code",
     "custom_modules",
     "custom_pipeline",
@@ -35,19 +43,23 @@ static NAMED: &[&str] = &[
     "dtype",
     "expr_str",
     "function",
+    "handler",
     "id",
     "idx",
+    "lc",
     "magic",
+    "modelName",
     "module",
     "module_path",
     "name",
     "op",
     "op_type",
-    "parent_library",
     "path",
     "registered_name",
     "remote_code",
+    "serializedFile",
     "shape",
+    "source_code",
     "target",
     "trust_remote_code",
     "type",
@@ -55,7 +67,7 @@ static NAMED: &[&str] = &[
 
 /// True for a field that decides what a loader does.
 pub(crate) fn is_named(key: &str) -> bool {
-    NAMED.contains(&key)
+    NAMED.contains(&key) || import_names::is_field(key)
 }
 
 /// A value kept for the end of its object.
@@ -71,12 +83,16 @@ pub(crate) enum Scalar {
     Null,
     /// An array of numbers as they were written.
     Numbers(Vec<String>),
+    /// The first strings of an array under a named key.
+    Texts(Vec<String>),
 }
 
 /// What was read.
 pub(crate) enum Event<'e> {
-    /// A string value; `key` is the nearest key above it.
-    Text { key: &'e str, value: &'e str, at: usize },
+    /// A string value; `key` is the nearest key above it, `listed` says that it stands in an array.
+    Text { key: &'e str, value: &'e str, at: usize, listed: bool },
+    /// An array that is the value of `key` of an object at this depth is over; its first strings.
+    List { key: &'e str, texts: &'e [String], at: usize, depth: usize },
     /// An object is over; `key` is the key that it stands under, `fields` its own scalar fields.
     End { key: &'e str, fields: &'e [(String, Scalar)], at: usize, depth: usize },
     /// A key came twice in one object.
@@ -105,8 +121,20 @@ pub(crate) enum JsonError {
 }
 
 enum Level {
-    Object { key: String, own_key: String, fields: Vec<(String, Scalar)>, seen: HashSet<u64>, start: usize },
-    Array { key: String, numbers: Option<Vec<String>> },
+    Object {
+        key: String,
+        own_key: String,
+        fields: Vec<(String, Scalar)>,
+        seen: HashSet<u64>,
+        start: usize,
+    },
+    /// `direct`: the value of a key, not an array in an array.
+    Array {
+        key: String,
+        numbers: Option<Vec<String>>,
+        texts: Vec<String>,
+        direct: bool,
+    },
 }
 
 /// Reads one document and hands every event to `on`.
@@ -145,7 +173,8 @@ pub(crate) fn read(text: &[u8], on: &mut dyn FnMut(Event<'_>)) -> Result<(), Jso
                         return Err(JsonError::Depth(r.at));
                     }
                     r.at += 1;
-                    levels.push(Level::Array { key, numbers: Some(Vec::new()) });
+                    let direct = matches!(levels.last(), Some(Level::Object { .. }));
+                    levels.push(Level::Array { key, numbers: Some(Vec::new()), texts: Vec::new(), direct });
                     r.space();
                     if r.peek() == Some(b']') {
                         expect_value = false;
@@ -156,7 +185,8 @@ pub(crate) fn read(text: &[u8], on: &mut dyn FnMut(Event<'_>)) -> Result<(), Jso
                     let at = r.at;
                     let value = r.scalar()?;
                     if let Scalar::Text(t) = &value {
-                        on(Event::Text { key: &key, value: t, at });
+                        let listed = matches!(levels.last(), Some(Level::Array { .. }));
+                        on(Event::Text { key: &key, value: t, at, listed });
                     }
                     keep(&mut levels, value, at)?;
                     expect_value = false;
@@ -186,8 +216,13 @@ pub(crate) fn read(text: &[u8], on: &mut dyn FnMut(Event<'_>)) -> Result<(), Jso
             }
             (Some(b']'), Some(Level::Array { .. })) => {
                 r.at += 1;
-                if let Some(Level::Array { numbers, .. }) = levels.pop() {
-                    if let (Some(n), Some(Level::Object { .. })) = (numbers, levels.last()) {
+                if let Some(Level::Array { key, numbers, texts, .. }) = levels.pop() {
+                    if !texts.is_empty() {
+                        on(Event::List { key: &key, texts: &texts, at: r.at, depth: levels.len() });
+                        if is_named(&key) {
+                            keep(&mut levels, Scalar::Texts(texts), r.at)?;
+                        }
+                    } else if let (Some(n), Some(Level::Object { .. })) = (numbers, levels.last()) {
                         keep(&mut levels, Scalar::Numbers(n), r.at)?;
                     } else if let Some(Level::Array { numbers, .. }) = levels.last_mut() {
                         *numbers = None;
@@ -246,8 +281,14 @@ fn keep(levels: &mut [Level], value: Scalar, at: usize) -> Result<(), JsonError>
             }
             fields.push((key.clone(), value));
         }
-        Some(Level::Array { numbers, .. }) => match (numbers.as_mut(), value) {
+        Some(Level::Array { numbers, texts, direct, .. }) => match (numbers.as_mut(), value) {
             (Some(n), Scalar::Number(v)) if n.len() < NUMBERS_MAX => n.push(v),
+            (_, Scalar::Text(t)) => {
+                *numbers = None;
+                if *direct && texts.len() < TEXTS_MAX {
+                    texts.push(t);
+                }
+            }
             _ => *numbers = None,
         },
         _ => {}

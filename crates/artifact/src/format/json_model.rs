@@ -1,8 +1,9 @@
 //! JSON beside and instead of models: configurations, tokenizers, MXNet symbols, Keras configurations.
 
 use super::export::Export;
+use super::import_names::{self, Hit};
 use super::json::{self, Event, JsonError, Scalar};
-use super::{code, keras, loader_names, paddle, template, worst};
+use super::{code, components, keras, loader_names, paddle, template, worst, yaml};
 use crate::pickle;
 use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
 use crate::rules;
@@ -39,6 +40,13 @@ struct Seen {
     more_pickles: bool,
     /// The latest `_class_name`, alone or of a list.
     class_name: Option<String>,
+    /// The document is the index of a Diffusers pipeline, and components whose library is not a known one.
+    pipeline: bool,
+    components: Vec<(u64, String, Vec<String>)>,
+    /// More components than are kept.
+    more_components: bool,
+    /// Names that a loader imports.
+    named: Vec<(u64, Hit)>,
     findings: Vec<(&'static rules::Rule, crate::ArtifactSeverity, u64, String, String)>,
     templates: Vec<(String, u64, String)>,
     /// More templates than are kept.
@@ -47,6 +55,9 @@ struct Seen {
 
 /// Templates, findings and operators kept of one document.
 const TEXTS_MAX: usize = 64;
+
+/// Components of one pipeline that are judged.
+const COMPONENTS_MAX: usize = 1024;
 
 /// Longest text that is decoded.
 const PICKLE_TEXT_BYTES_MAX: usize = 4 << 20;
@@ -59,7 +70,8 @@ pub(crate) fn scan_json<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, name: &str) 
         return;
     };
     let text = text.strip_prefix(b"\xef\xbb\xbf").map_or(text.clone(), <[u8]>::to_vec);
-    let mut seen = Seen { index: name.ends_with(".index.json"), ..Seen::default() };
+    let mut seen =
+        Seen { index: name.ends_with(".index.json"), pipeline: name == "model_index.json", ..Seen::default() };
     let mut elements = 0u64;
     let mut budget_left = true;
     let budget = &scan.budget;
@@ -101,6 +113,16 @@ pub(crate) fn scan_json<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, name: &str) 
     for (rule, severity, at, message, evidence) in seen.findings {
         scan.find(rule, severity, at, message, evidence, &[]);
     }
+    if seen.pipeline {
+        for (at, component, texts) in &seen.components {
+            seen.named.extend(components::of_component(component, texts).map(|h| (*at, h)));
+            worst::keep(&mut seen.named, TEXTS_MAX, |(_, h)| h.severity);
+        }
+        if seen.more_components {
+            scan.incomplete(format!("more than {COMPONENTS_MAX} components in the index of a pipeline"));
+        }
+    }
+    import_names::report(scan, job, seen.named);
     if seen.more_pickles {
         scan.incomplete(format!("more than {TEXTS_MAX} pickles in a JSON document"));
     }
@@ -135,7 +157,19 @@ pub(crate) fn scan_json<'a>(scan: &mut Scan<'a, '_>, job: &Job<'a>, name: &str) 
 
 fn event(seen: &mut Seen, e: &Event<'_>) {
     match e {
-        Event::Text { key, value, at } => {
+        // Lists of two of the outermost object, or of three with a type hint inside.
+        Event::List { key, texts, at, depth: 1 } if components::may_be(texts) => {
+            if seen.components.len() < COMPONENTS_MAX {
+                seen.components.push((*at as u64, (*key).to_owned(), texts.to_vec()));
+            } else {
+                seen.more_components = true;
+            }
+        }
+        Event::List { key: "type_hint", texts, at, .. } if components::may_be(texts) => {
+            seen.named.extend(components::of_component("type_hint", texts).map(|h| (*at as u64, h)));
+        }
+        Event::List { .. } => {}
+        Event::Text { key, value, at, listed } => {
             // stable-baselines3 and others keep pickles as text.
             if value.len() >= 16
                 && value.len() <= PICKLE_TEXT_BYTES_MAX
@@ -152,9 +186,13 @@ fn event(seen: &mut Seen, e: &Event<'_>) {
                 seen.class_name = Some((*value).to_owned());
             }
             let part = if seen.index { loader_names::of_index(key, value) } else { None };
-            if let Some((rule, severity, why, evidence)) = part.or_else(|| loader_names::of_text(key, value)) {
-                seen.findings.push((rule, severity, *at as u64, why.into(), evidence));
+            let alone = || if *listed { None } else { import_names::of_value(key, value) };
+            let named = part.or_else(|| loader_names::of_text(key, value)).or_else(alone);
+            seen.named.extend(named.map(|h| (*at as u64, h)));
+            if yaml::may_name(value) {
+                seen.named.extend(yaml::names(value).into_iter().map(|(_, h)| (*at as u64, h)));
             }
+            worst::keep(&mut seen.named, TEXTS_MAX, |(_, h)| h.severity);
             if template::is_template(value) {
                 if seen.templates.len() < TEXTS_MAX {
                     seen.templates.push(((*key).to_owned(), *at as u64, (*value).to_owned()));
@@ -208,11 +246,21 @@ fn event(seen: &mut Seen, e: &Event<'_>) {
                     kind,
                 ));
             }
-            for (rule, severity, why, evidence) in loader_names::of_object(key, fields, seen.class_name.as_deref()) {
-                seen.findings.push((rule, severity, at, why.into(), evidence));
-            }
+            seen.pipeline |= fields.iter().any(|(k, _)| k == "_diffusers_version");
+            let named = loader_names::of_object(key, fields, seen.class_name.as_deref());
+            seen.named.extend(named.into_iter().map(|h| (at, h)));
+            worst::keep(&mut seen.named, TEXTS_MAX, |(_, h)| h.severity);
             for (k, v) in fields.iter() {
                 match (k.as_str(), v) {
+                    ("allow_dangerous_deserialization" | "allow_dangerous_code", Scalar::Bool(true)) => {
+                        seen.findings.push((
+                            &rules::REMOTE_CODE,
+                            Suspicious,
+                            at,
+                            "asks the loader to unpickle or run what it finds".into(),
+                            k.clone(),
+                        ));
+                    }
                     ("trust_remote_code", Scalar::Bool(true)) => {
                         seen.findings.push((
                             &rules::REMOTE_CODE,
@@ -264,6 +312,6 @@ fn is_code_like(value: &str) -> bool {
         || value.contains("__import__(")
         || value.contains("lambda ")
         || value.contains("os.system(")
-        || value.contains("subprocess.")
+        || value.contains("subprocess.") && value.contains('(')
         || value.contains("exec(")
 }

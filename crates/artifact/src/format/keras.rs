@@ -178,9 +178,9 @@ pub(crate) fn check_config(scan: &mut Scan<'_, '_>, text: &[u8], base: u64) {
         elements += 1;
         match e {
             Event::End { key, fields, at, .. } => object(&mut hits, key, fields, base + at as u64),
-            Event::Text { key, value, at } => string(&mut hits, key, value, base + at as u64),
+            Event::Text { key, value, at, .. } => string(&mut hits, key, value, base + at as u64),
             // Said of any JSON document by its reader.
-            Event::Duplicate { .. } => {}
+            Event::Duplicate { .. } | Event::List { .. } => {}
         }
         worst::keep(&mut hits, HITS_MAX, |h| h.1);
     });
@@ -363,8 +363,8 @@ mod tests {
         let mut hits: Vec<Hit> = Vec::new();
         read(text.as_bytes(), &mut |e| match e {
             Event::End { key, fields, at, .. } => object(&mut hits, key, fields, at as u64),
-            Event::Text { key, value, at } => string(&mut hits, key, value, at as u64),
-            Event::Duplicate { .. } => {}
+            Event::Text { key, value, at, .. } => string(&mut hits, key, value, at as u64),
+            Event::Duplicate { .. } | Event::List { .. } => {}
         })
         .expect("valid");
         hits.iter().map(|h| h.1).max()

@@ -1,22 +1,15 @@
 //! Fields of JSON configurations by which a loader imports a module or calls a function: `auto_map`, Hydra's `_target_`,
 //! PEFT's `parent_library`, the modules of sentence-transformers, the pipelines of Diffusers.
 
+use super::components;
+use super::import_names::{self, Hit, Named};
 use super::json::{Event, Scalar};
-use super::text::{self, in_package};
 use crate::container::path::escapes;
-use crate::policy;
-use crate::report::ArtifactSeverity::{self, Dangerous, Suspicious};
-use crate::rules::{self, Rule};
-
-/// Rule, severity, message, evidence.
-type Hit = (&'static Rule, ArtifactSeverity, &'static str, String);
+use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
+use crate::rules;
 
 const REMOTE: &str = "names code of another repository, which is downloaded and run when the model is loaded";
 const BESIDE: &str = "names Python code beside the model, which is run when the model is loaded with trust_remote_code";
-
-/// Packages whose classes the loaders of models import by themselves.
-static LOADERS: &[&str] =
-    &["transformers", "diffusers", "peft", "sentence_transformers", "torch", "timm", "torchvision", "accelerate"];
 
 /// `module.Class` or `owner/repository--module.Class`.
 fn is_dotted(value: &str) -> bool {
@@ -30,72 +23,126 @@ fn is_dotted(value: &str) -> bool {
 /// A string value of the index of a model in several files, which names the file of each tensor.
 pub(super) fn of_index(key: &str, value: &str) -> Option<Hit> {
     let why = "names a part of the model outside its folder";
-    escapes(value).map(|_| (&rules::ARCHIVE_SLIP, Suspicious, why, format!("{key}: {value}")))
+    escapes(value).map(|_| Hit::new(&rules::ARCHIVE_SLIP, Suspicious, why, format!("{key}: {value}")))
 }
 
 /// A string value; arrays of them stand under the key of the array.
 pub(super) fn of_text(key: &str, value: &str) -> Option<Hit> {
-    // `auto_map` maps AutoConfig, AutoModelFor…, TFAutoModel and so on; tokenizers have a list of two there.
-    if !key.contains("Auto") || !is_dotted(value) || value.starts_with("transformers.") {
-        return None;
-    }
-    let (severity, why) = if value.contains("--") { (Dangerous, REMOTE) } else { (Suspicious, BESIDE) };
-    Some((&rules::REMOTE_CODE, severity, why, format!("{key}: {value}")))
+    let (rule, severity, why) = match key {
+        // `auto_map` maps AutoConfig, AutoModelFor…, TFAutoModel and so on; tokenizers have a list of two there.
+        _ if key.contains("Auto") && is_dotted(value) && !value.starts_with("transformers.") => {
+            let (severity, why) = if value.contains("--") { (Dangerous, REMOTE) } else { (Suspicious, BESIDE) };
+            (&rules::REMOTE_CODE, severity, why)
+        }
+        // A kernel of the hub in place of an implementation that the library has.
+        "attn_implementation" | "_attn_implementation" | "_attn_implementation_internal" | "experts_implementation"
+            if value.contains('/') =>
+        {
+            let severity = if value.contains("kernels-community/") { Review } else { Suspicious };
+            (&rules::REMOTE_CODE, severity, REMOTE)
+        }
+        "custom_generate" | "user_script" if !value.is_empty() => (&rules::REMOTE_CODE, Suspicious, BESIDE),
+        "custom_ops_library" | "ep_library" if !value.is_empty() => {
+            (&rules::NATIVE_ENGINE, Suspicious, "names a native library that is loaded with the model")
+        }
+        "py/repr" => (&rules::EMBEDDED_CODE, Dangerous, "is an expression that jsonpickle evaluates"),
+        _ => return None,
+    };
+    Some(Hit::new(rule, severity, why, format!("{key}: {value}")))
 }
+
+/// Handlers that TorchServe brings along.
+static HANDLERS: &[&str] = &[
+    "base_handler",
+    "dali_image_classifier",
+    "image_classifier",
+    "image_segmenter",
+    "object_detector",
+    "text_classifier",
+    "text_handler",
+    "vision_handler",
+];
 
 /// An object that is over. `class_name` is a `_class_name` that was read as part of a list.
 pub(super) fn of_object(key: &str, fields: &[(String, Scalar)], class_name: Option<&str>) -> Vec<Hit> {
     let mut out: Vec<Hit> = Vec::new();
-    if key == "auto_map" {
-        for (class, target) in fields {
+    let has = |name: &str| fields.iter().any(|(k, _)| k == name);
+    let remote = |severity, why, evidence| Hit::new(&rules::REMOTE_CODE, severity, why, evidence);
+    for (name, value) in fields {
+        match value {
             // The usual names are told by their text.
-            if let Scalar::Text(target) = target
-                && of_text(class, target).is_none()
-            {
-                out.push((&rules::REMOTE_CODE, Suspicious, BESIDE, format!("{class}: {target}")));
+            Scalar::Text(target) if key == "auto_map" && of_text(name, target).is_none() => {
+                out.push(remote(Suspicious, BESIDE, format!("{name}: {target}")));
             }
+            // The routes of sentence-transformers: `query_0_Pooling`.
+            Scalar::Text(class) if key == "types" && name.contains(|c: char| c.is_ascii_digit()) => {
+                out.extend(import_names::of_field("tokenizer_class", class, &has));
+            }
+            Scalar::Text(text) => out.extend(import_names::of_field(name, text, &has)),
+            Scalar::Texts(id) if name == "id" && has("lc") => out.extend(components::of_serialised(id)),
+            _ => {}
         }
     }
-    if let Some(path) = Event::text(fields, "_target_").filter(|p| text::is_acting(p)) {
-        out.push((&rules::EMBEDDED_CODE, Dangerous, text::CONFIGURED_CALL, path.to_owned()));
-    }
-    if let Some(library) = Event::text(fields, "parent_library").filter(|l| !is_loader(l)) {
-        out.push((&rules::REMOTE_CODE, Suspicious, "names a Python module that PEFT imports", library.to_owned()));
-    }
     // modules.json of sentence-transformers.
-    if let (Some(class), Some(_), true) =
-        (Event::text(fields, "type"), Event::text(fields, "path"), fields.iter().any(|(k, _)| k == "idx"))
-        && class.contains('.')
-        && !is_loader(class)
+    if has("path")
+        && has("idx")
+        && let Some(class) = Event::text(fields, "type").filter(|c| c.contains('.'))
     {
-        let severity = if text::is_acting(class) { Dangerous } else { Suspicious };
+        let severity = match import_names::judge(class) {
+            Named::Acting => Some(Dangerous),
+            Named::Known => None,
+            Named::Unknown => Some(Suspicious),
+        };
         let why = "names a class that sentence-transformers imports to load the model";
-        out.push((&rules::REMOTE_CODE, severity, why, class.to_owned()));
+        out.extend(severity.map(|s| remote(s, why, class.to_owned())));
+    }
+    if let Some(handler) = Event::text(fields, "handler")
+        && (has("modelName") || has("serializedFile"))
+        && !HANDLERS.contains(&handler)
+    {
+        out.push(remote(Suspicious, "names Python code in the archive, which TorchServe runs", handler.to_owned()));
+    }
+    if let Some(source) = Event::text(fields, "source_code").filter(|s| s.contains("def ")) {
+        out.push(Hit::new(
+            &rules::EMBEDDED_CODE,
+            Suspicious,
+            "holds the code of a tool, which is run",
+            source.to_owned(),
+        ));
     }
     if let Some(class) = class_name
-        && fields.iter().any(|(k, _)| k == "_diffusers_version")
+        && has("_diffusers_version")
         && Event::text(fields, "_class_name").is_none()
     {
-        let why = "names a pipeline in Python code beside the model";
-        out.push((&rules::REMOTE_CODE, Suspicious, why, class.to_owned()));
+        out.push(remote(Suspicious, "names a pipeline in Python code beside the model", class.to_owned()));
     }
     out
-}
-
-fn is_loader(module: &str) -> bool {
-    LOADERS.iter().any(|l| in_package(module, l)) && policy::framework_of(module).is_some()
 }
 
 #[cfg(test)]
 mod tests {
     use super::{is_dotted, of_text};
-    use crate::report::ArtifactSeverity::{Dangerous, Suspicious};
+    use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
 
     #[test]
-    fn auto_map_values() {
-        assert_eq!(of_text("AutoModel", "modeling_x.XModel").map(|h| h.1), Some(Suspicious));
-        assert_eq!(of_text("AutoModel", "a/b--modeling_x.XModel").map(|h| h.1), Some(Dangerous));
-        for (key, value) in [("AutoModel", "just words."), ("name", "a.b"), ("AutoModel", "transformers.BertModel")] {
+    fn texts() {
+        for (key, value, severity) in [
+            ("AutoModel", "modeling_x.XModel", Suspicious),
+            ("AutoModel", "a/b--modeling_x.XModel", Dangerous),
+            ("attn_implementation", "a/b", Suspicious),
+            ("attn_implementation", "kernels-community/flash-attn", Review),
+            ("py/repr", "os/os.system('id')", Dangerous),
+            ("custom_ops_library", "libx.so", Suspicious),
+        ] {
+            assert_eq!(of_text(key, value).map(|h| h.severity), Some(severity), "{key}: {value}");
+        }
+        for (key, value) in [
+            ("AutoModel", "just words."),
+            ("name", "a.b"),
+            ("AutoModel", "transformers.BertModel"),
+            ("attn_implementation", "flash_attention_2"),
+            ("custom_generate", ""),
+        ] {
             assert!(of_text(key, value).is_none(), "{key}: {value}");
         }
         assert!(is_dotted("a-b/c.d--m.X") && !is_dotted("https://x.y/z") && !is_dotted("nodot"));

@@ -1,13 +1,16 @@
 //! Readers of single formats. Each takes a part and reports what loading it would do.
 
+mod beside;
 pub(crate) mod boosting;
 pub(crate) mod code;
+mod components;
 pub(crate) mod coreml;
 pub(crate) mod executorch;
 mod export;
 mod flatbuffer;
 pub(crate) mod gguf;
 pub(crate) mod hdf5;
+mod import_names;
 pub(crate) mod json;
 pub(crate) mod json_model;
 pub(crate) mod keras;
@@ -32,3 +35,4 @@ pub(crate) mod tflite;
 pub(crate) mod ubjson;
 mod worst;
 pub(crate) mod xml;
+mod yaml;

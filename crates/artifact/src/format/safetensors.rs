@@ -1,7 +1,7 @@
 //! safetensors: an eight-byte length, a JSON header, and tensors that tile the rest exactly.
 
 use super::json::{self, Event, Scalar};
-use super::{code, template};
+use super::{code, import_names, template, yaml};
 use crate::report::ArtifactSeverity::{Review, Suspicious};
 use crate::rules;
 use crate::scan::{Job, Scan};
@@ -63,9 +63,11 @@ pub(crate) fn layout(header: &[u8], data: u64) -> Option<Layout> {
             Ok(t) => tensors.push(t),
             Err(why) => problems.push((8 + at as u64, why, key.to_owned())),
         },
-        Event::End { .. } => {}
-        Event::Text { key, value, at } => {
-            if texts.len() < 1000 && (template::is_template(value) || code::phrase(value).is_some()) {
+        Event::End { .. } | Event::List { .. } => {}
+        Event::Text { key, value, at, .. } => {
+            if texts.len() < 1000
+                && (template::is_template(value) || code::phrase(value).is_some() || yaml::may_name(value))
+            {
                 texts.push((key.to_owned(), 8 + at as u64, value.to_owned()));
             }
         }
@@ -126,6 +128,7 @@ pub(crate) fn scan_safetensors(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u
         if template::is_template(&value) {
             template::check(scan, &value, at, &format!("metadata `{key}`"));
         }
+        import_names::report(scan, job, yaml::names(&value).into_iter().map(|(_, h)| (at, h)).collect());
         if let Some(p) = code::phrase(&value) {
             let severity = if value.contains("import ") || value.contains("__") { Suspicious } else { Review };
             scan.find(&rules::EMBEDDED_CODE, severity, at, format!("metadata `{key}` holds code ({p}…)"), value, &[]);

@@ -1,27 +1,28 @@
 //! Text beside and instead of models: templates, YAML configurations, MLflow's descriptions, graphs in text form.
 
-use super::{template, tensorflow};
-use crate::policy;
-use crate::report::ArtifactSeverity::{Dangerous, Review, Suspicious};
+use super::{beside, import_names, template, tensorflow, xml, yaml};
+use crate::report::ArtifactSeverity::{Dangerous, Review};
 use crate::rules;
 use crate::scan::{Job, Scan};
 
 /// Reads the part when it is text that some loader interprets.
 pub(crate) fn scan_text(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u8], name: &str) {
     let named = [".jinja", ".jinja2", ".j2", ".template", ".tmpl"].iter().any(|e| name.ends_with(e));
-    let mlflow = name == "MLmodel";
-    let yaml = name.ends_with(".yaml") || name.ends_with(".yml") || mlflow;
+    let yaml = name.ends_with(".yaml") || name.ends_with(".yml") || name == "MLmodel";
+    let settings = [".toml", ".cfg", ".ini", ".gin"].iter().any(|e| name.ends_with(e));
     let graph = name.ends_with(".pbtxt") || name.ends_with(".prototxt") || is_graph(head);
-    if head.iter().any(|b| *b < 9 || (14..27).contains(b)) {
+    let wide = xml::utf16(head).is_some();
+    if !wide && head.iter().any(|b| *b < 9 || (14..27).contains(b)) {
         return;
     }
     let Some(bytes) = job.source.whole(scan.config.text_bytes_max) else {
-        if named || yaml || graph {
-            scan.incomplete("a template, YAML document or graph in text form longer than the limit");
+        if named || yaml || settings || graph {
+            scan.incomplete("a template, configuration or graph in text form longer than the limit");
         }
         return;
     };
-    let Ok(text) = std::str::from_utf8(&bytes) else { return };
+    let decoded = if wide { xml::utf16(&bytes) } else { String::from_utf8(bytes).ok() };
+    let Some(text) = decoded.as_deref() else { return };
     scan.format("text");
     // Any text may hold braces; what is too long for a template is one only by its name.
     if template::is_template(text)
@@ -31,16 +32,26 @@ pub(crate) fn scan_text(scan: &mut Scan<'_, '_>, job: &Job<'_>, head: &[u8], nam
         scan.format("template");
         template::check(scan, text, 0, "the template");
     }
+    if yaml || settings {
+        if !scan.budget.work(text.len() as u64 / 2) {
+            scan.incomplete("the work budget is spent in a configuration");
+            return;
+        }
+        import_names::report(scan, job, yaml::names(text));
+    }
     if yaml {
-        targets(scan, text);
-        tags(scan, text);
+        import_names::report(scan, job, yaml::tags(text));
+        import_names::report(scan, job, yaml::code(text));
     }
-    if mlflow {
-        loader_module(scan, text);
-    }
+    import_names::report(scan, job, beside::of_file(&path_of(scan, job), text));
     if graph {
         operators(scan, text);
     }
+}
+
+/// The path of the part, with its folders.
+fn path_of(scan: &Scan<'_, '_>, job: &Job<'_>) -> String {
+    if job.member.is_empty() { scan.name.clone() } else { job.member.clone() }
 }
 
 /// True for text that people write: few characters outside of ASCII letters, digits and punctuation in its beginning.
@@ -59,87 +70,6 @@ fn is_graph(head: &[u8]) -> bool {
     [&b"saved_model_schema_version"[..], b"meta_graphs", b"graph_def {", b"node {", b"node{"]
         .iter()
         .any(|b| head.starts_with(b))
-}
-
-/// Python tags of YAML, by whichever way of writing them: `!!`, a verbatim tag, a handle of a `%TAG` line.
-fn tags(scan: &mut Scan<'_, '_>, text: &str) {
-    for tag in ["python/object", "python/name", "python/module"] {
-        for begin in ["!!", "!", "!<tag:yaml.org,2002:", "tag:yaml.org,2002:"] {
-            if let Some(at) = text.find(&format!("{begin}{tag}")) {
-                let shown: String = text[at..].chars().take(120).collect();
-                let message = "a YAML tag makes the loader call Python";
-                scan.find(&rules::EMBEDDED_CODE, Dangerous, at as u64, message, shown, &[]);
-                break;
-            }
-        }
-    }
-    for line in text.lines().filter(|l| l.starts_with("%TAG") && l.contains("yaml.org,2002:p")) {
-        let at = line.as_ptr() as usize - text.as_ptr() as usize;
-        let message = "a YAML directive gives Python tags another name";
-        scan.find(&rules::EMBEDDED_CODE, Dangerous, at as u64, message, line, &[]);
-    }
-}
-
-/// The dotted name behind `key:`; quotes around either are left out.
-fn dotted(rest: &str) -> Option<&str> {
-    let value = rest.trim_start_matches(['"', '\'']).trim_start().strip_prefix(':')?;
-    let value = value.trim_start().trim_start_matches(['"', '\'']);
-    let end = value.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).unwrap_or(value.len());
-    Some(&value[..end])
-}
-
-/// `_target_` of Hydra configurations, and `target` with `params` of the configurations that took after them: the dotted
-/// name of what is called when the model is instantiated.
-fn targets(scan: &mut Scan<'_, '_>, text: &str) {
-    for (at, _) in text.match_indices("target") {
-        if !scan.budget.work(1) {
-            scan.incomplete("the work budget is spent in a configuration");
-            return;
-        }
-        let rest = &text[at + 6..];
-        let hydra = text[..at].ends_with('_') && rest.starts_with('_');
-        let with_params = || {
-            let own_line =
-                text[..at].rsplit('\n').next().is_some_and(|l| l.trim_matches([' ', '-', '"', '\'']).is_empty());
-            own_line
-                && rest
-                    .lines()
-                    .skip(1)
-                    .take(3)
-                    .any(|l| l.trim_start().trim_start_matches(['"', '\'']).starts_with("params"))
-        };
-        if !hydra && !with_params() {
-            continue;
-        }
-        let Some(path) = dotted(rest.strip_prefix('_').unwrap_or(rest)) else { continue };
-        if is_acting(path) {
-            scan.find(&rules::EMBEDDED_CODE, Dangerous, at as u64, CONFIGURED_CALL, path, &[]);
-        }
-    }
-}
-
-/// What is said of a configuration that names a gadget.
-pub(super) const CONFIGURED_CALL: &str = "a configuration names a callable that runs code, files or processes";
-
-/// True for a dotted name that no configuration of a model needs.
-pub(super) fn is_acting(path: &str) -> bool {
-    path.rsplit_once('.').is_some_and(|(module, callee)| policy::judge(module, callee).severity >= Suspicious)
-}
-
-/// The module that MLflow imports to load the model.
-fn loader_module(scan: &mut Scan<'_, '_>, text: &str) {
-    for (at, key) in text.match_indices("loader_module") {
-        let Some(module) = dotted(&text[at + key.len()..]).filter(|m| !m.is_empty()) else { continue };
-        if !in_package(module, "mlflow") && policy::framework_of(module).is_none() {
-            let message = "names a Python module beside the model, which MLflow imports to load it";
-            scan.find(&rules::REMOTE_CODE, Suspicious, at as u64, message, module, &[]);
-        }
-    }
-}
-
-/// True for `package` and what is below it.
-pub(super) fn in_package(module: &str, package: &str) -> bool {
-    module.strip_prefix(package).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Operators from elsewhere that are reported of one graph.
@@ -209,13 +139,10 @@ fn literal(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{dotted, literal};
+    use super::literal;
 
     #[test]
-    fn names_and_literals() {
-        assert_eq!(dotted(": os.system\n"), Some("os.system"));
-        assert_eq!(dotted("\": \"a.b\""), Some("a.b"));
-        assert_eq!(dotted(" of nothing"), None);
+    fn literals() {
         assert_eq!(literal(" \"Write\" 'File' }"), "WriteFile");
         assert_eq!(literal(r#""\127rite\x46ile""#), "WriteFile");
         assert_eq!(literal("none"), "");

@@ -28,7 +28,7 @@ pub(crate) fn decoded(bytes: &[u8]) -> Option<String> {
 }
 
 /// The text when the bytes are UTF-16.
-fn utf16(bytes: &[u8]) -> Option<String> {
+pub(super) fn utf16(bytes: &[u8]) -> Option<String> {
     let (body, big) = match bytes {
         [0xff, 0xfe, rest @ ..] => (rest, false),
         [0xfe, 0xff, rest @ ..] => (rest, true),
@@ -155,6 +155,16 @@ fn tag_end_within(window: &mut Window<'_, '_>, from: u64, max: u64) -> Option<u6
     (n < max).then_some(from + n)
 }
 
+/// True for a document type of the W3C (SVG, XHTML) with nothing of the file's own in it.
+fn is_published(body: &str) -> bool {
+    let mut quoted = body.split('"').skip(1).step_by(2);
+    let (public, system) = (quoted.next().unwrap_or_default(), quoted.next().unwrap_or_default());
+    public.starts_with("-//W3C//DTD ")
+        && ["http://www.w3.org/", "https://www.w3.org/"].iter().any(|p| system.starts_with(p))
+        && quoted.next().is_none()
+        && !body.contains('[')
+}
+
 /// Reports a document type; where to go on.
 fn document_type(scan: &mut Scan<'_, '_>, source: &Source<'_>, at: u64) -> u64 {
     let raw = source.bytes(at, usize::try_from(TAG_BYTES_MAX).unwrap_or(usize::MAX));
@@ -164,7 +174,9 @@ fn document_type(scan: &mut Scan<'_, '_>, source: &Source<'_>, at: u64) -> u64 {
     // White space may stand between the bracket and the end: what follows is then read as elements, which is harmless.
     let body = &dtd[..end.unwrap_or(dtd.len())];
     let shown: String = body.chars().take(300).collect();
-    if body.contains("SYSTEM") || body.contains("PUBLIC") {
+    if is_published(body) {
+        // Drawings name it; nothing is read that the file could choose.
+    } else if body.contains("SYSTEM") || body.contains("PUBLIC") {
         let message = "the document type reads a file or an address when the model is parsed";
         scan.find(&rules::XML_ENTITY, Dangerous, at, message, shown, &[]);
     } else if body.contains("<!ENTITY") {
@@ -248,6 +260,15 @@ mod tests {
         let file = "<!DOCTYPE a [<!ENTITY b SYSTEM \"file:///c\">]><PMML/>";
         assert_eq!(scan(&format!("{far}{file}")).severity, Dangerous);
         assert_eq!(scan("<?xml version=\"1.0\"?><!DOCTYPE a [<!ENTITY b \"c\">]><PMML/>").severity, Suspicious);
+        let drawing = "<!DOCTYPE svg PUBLIC \"-//W3C//DTD SVG 1.1//EN\" \"http://www.w3.org/a.dtd\"";
+        assert!(scan(&format!("{drawing}><svg/>")).is_clean());
+        for hostile in [
+            format!("{drawing} [<!ENTITY b SYSTEM \"file:///c\">]><svg/>"),
+            format!("{}><svg/>", drawing.replace("www.w3.org/", "www.w3.org.evil/")),
+            format!("{}><svg/>", drawing.replace("http://www.w3.org/a.dtd", "file:///c")),
+        ] {
+            assert_eq!(scan(&hostile).severity, Dangerous, "{hostile}");
+        }
         assert!(scan("<?xml version=\"1.0\"?><!-- <!DOCTYPE a SYSTEM \"b\"> --><PMML/>").is_clean());
         assert!(scan("<?xml version=\"1.0\"?><PMML><![CDATA[<!DOCTYPE a SYSTEM \"b\">]]></PMML>").is_clean());
         let wide: Vec<u8> =

@@ -184,55 +184,58 @@ impl Node {
 /// How many composites past the limit are remembered, the latest first.
 const RING: usize = 4096;
 
-/// Composites: the first `max` for good, later ones in a ring of the latest 4096.
+/// Composites: the first `max` for good, later ones in a ring of the latest 4096 behind them.
 pub(crate) struct Arena {
-    fixed: Vec<Node>,
-    ring: Vec<Node>,
+    nodes: Vec<Node>,
     made: u64,
-    max: usize,
+    max: u64,
 }
 
 impl Arena {
     pub(crate) fn new(max: usize) -> Self {
-        Self { fixed: Vec::new(), ring: Vec::new(), made: 0, max }
+        Self { nodes: Vec::new(), made: 0, max: max as u64 }
+    }
+
+    /// Where the composite of this number stands, or will.
+    #[inline]
+    fn place(&self, id: u64) -> usize {
+        (if id < self.max { id } else { self.max + (id - self.max) % RING as u64 }) as usize
     }
 
     pub(crate) fn push(&mut self, node: Node) -> Value {
         let id = self.made;
+        let place = self.place(id);
         self.made += 1;
-        if self.fixed.len() < self.max {
-            self.fixed.push(node);
-        } else {
-            let slot = (id - self.max as u64) as usize % RING;
-            if slot < self.ring.len() {
-                self.ring[slot] = node;
-            } else {
-                self.ring.push(node);
-            }
+        match self.nodes.get_mut(place) {
+            Some(old) => *old = node,
+            None => self.nodes.push(node),
         }
         Value::of(Tag::Node, id)
     }
 
     /// Makes a composite with these children; past the limit the oldest slot of the ring is used again, allocation
     /// included.
+    #[inline]
     pub(crate) fn make(&mut self, kind: Kind, at: u64, items: &[Value], weight: u64, depth: u32) -> Value {
         let head = &items[..items.len().min(CHILDREN_MAX)];
-        let slot = (self.made.wrapping_sub(self.max as u64)) as usize % RING;
-        if self.fixed.len() < self.max || slot >= self.ring.len() {
+        let id = self.made;
+        let place = self.place(id);
+        let Some(node) = self.nodes.get_mut(place) else {
             let node = Node { head: head.to_vec(), count: items.len() as u64, weight, depth, ..Node::new(kind, at) };
             return self.push(node);
-        }
-        let node = &mut self.ring[slot];
+        };
         node.kind = kind;
         node.head.clear();
-        node.head.extend_from_slice(head);
+        if !head.is_empty() {
+            node.head.extend_from_slice(head);
+        }
         node.count = items.len() as u64;
         node.weight = weight;
         node.depth = depth;
         node.at = at;
         node.special_key = false;
-        self.made += 1;
-        Value::of(Tag::Node, self.made - 1)
+        self.made = id + 1;
+        Value::of(Tag::Node, id)
     }
 
     /// Weight of all values together, and how deep the deepest nests.
@@ -240,7 +243,7 @@ impl Arena {
     pub(crate) fn weight_of(&self, values: &[Value]) -> (u64, u32) {
         let (mut weight, mut depth) = (0u64, 0u32);
         for v in values {
-            let (w, d) = if v.is_node() { self.get(*v).map_or((1, 0), |n| (n.weight, n.depth)) } else { (1, 0) };
+            let (w, d) = self.weight_of_one(*v);
             weight = weight.saturating_add(w);
             depth = depth.max(d);
         }
@@ -248,30 +251,33 @@ impl Arena {
     }
 
     #[inline]
-    fn slot(&self, v: Value) -> Option<Result<usize, usize>> {
-        if !v.is_node() {
-            return None;
-        }
+    fn slot(&self, v: Value) -> Option<usize> {
         let id = v.payload();
-        if id < self.max as u64 {
-            return Some(Ok(id as usize));
+        if !v.is_node() {
+            None
+        } else if id < self.max {
+            Some(id as usize)
+        } else {
+            // What was made longer ago than the ring is long stands in it no more.
+            (self.made.wrapping_sub(id) <= RING as u64).then(|| self.place(id))
         }
-        (id < self.made && self.made - id <= RING as u64).then(|| Err((id - self.max as u64) as usize % RING))
+    }
+
+    /// Weight of a value, and how deep it nests.
+    #[inline]
+    pub(crate) fn weight_of_one(&self, v: Value) -> (u64, u32) {
+        if v.is_node() { self.get(v).map_or((1, 0), |n| (n.weight, n.depth)) } else { (1, 0) }
     }
 
     #[inline]
     pub(crate) fn get(&self, v: Value) -> Option<&Node> {
-        match self.slot(v)? {
-            Ok(i) => self.fixed.get(i),
-            Err(i) => self.ring.get(i),
-        }
+        self.nodes.get(self.slot(v)?)
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, v: Value) -> Option<&mut Node> {
-        match self.slot(v)? {
-            Ok(i) => self.fixed.get_mut(i),
-            Err(i) => self.ring.get_mut(i),
-        }
+        let slot = self.slot(v)?;
+        self.nodes.get_mut(slot)
     }
 }
 
@@ -327,6 +333,7 @@ impl Memo {
                 *slot = v;
                 self.count += 1;
             }
+            None if self.forgot && i >= self.max && self.far.len() >= FAR_MAX => self.count += 1,
             _ => self.set(self.count, v),
         }
     }

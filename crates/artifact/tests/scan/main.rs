@@ -11,5 +11,6 @@ mod limits_inside;
 mod limits_parsers;
 mod loaders;
 mod more_formats;
+mod named_code;
 mod pickles;
 mod zip_views;

@@ -24,7 +24,9 @@ impl Machine<'_, '_> {
         let stack_max = self.config.stack_max;
         let mut floor = marks.last().map_or(0, |m| *m as usize);
         let (mut i, mut done) = (0usize, 0u64);
-        while done < opcodes_max && stack.len() < stack_max {
+        // An opcode adds no more than one value, so the stack stays within its limit as well.
+        let opcodes_max = opcodes_max.min(stack_max.saturating_sub(stack.len()) as u64);
+        while done < opcodes_max {
             let Some([op, operand @ ..]) = bytes.get(i..).and_then(<[u8]>::first_chunk::<{ 1 + OPERAND_BYTES }>) else {
                 break;
             };
@@ -32,7 +34,14 @@ impl Machine<'_, '_> {
             let size = match *op {
                 b'K' => {
                     stack.push(Value::of(Tag::Int, u64::from(operand[0])));
-                    2
+                    // Small numbers come in rows.
+                    if operand[1] == b'K' && done + 1 < opcodes_max {
+                        stack.push(Value::of(Tag::Int, u64::from(operand[2])));
+                        done += 1;
+                        4
+                    } else {
+                        2
+                    }
                 }
                 b'M' => {
                     stack.push(Value::of(Tag::Int, u64::from(u16::from_le_bytes([operand[0], operand[1]]))));
@@ -147,13 +156,29 @@ impl Machine<'_, '_> {
                     }
                     1
                 }
-                op @ (b'a' | b's' | b'e' | b'u') => {
-                    let marked = matches!(op, b'e' | b'u');
-                    let from = match op {
-                        b'a' => stack.len().wrapping_sub(1),
-                        b's' => stack.len().wrapping_sub(2),
-                        _ => floor,
-                    };
+                b'a' => {
+                    let [.., list, item] = stack[floor.min(stack.len())..] else { break };
+                    let (weight, depth) = arena.weight_of_one(item);
+                    let Some(n) = arena.get_mut(list) else { break };
+                    let (weight, depth) = (n.weight.saturating_add(weight), n.depth.max(depth.saturating_add(1)));
+                    if !matches!(n.kind, Kind::List | Kind::Dict | Kind::Set)
+                        || weight > WEIGHT_MAX
+                        || depth > NESTING_MAX
+                    {
+                        break;
+                    }
+                    if n.head.len() < CHILDREN_MAX {
+                        n.head.push(item);
+                    }
+                    n.count += 1;
+                    n.weight = weight;
+                    n.depth = depth;
+                    stack.pop();
+                    1
+                }
+                op @ (b's' | b'e' | b'u') => {
+                    let marked = op != b's';
+                    let from = if marked { floor } else { stack.len().wrapping_sub(2) };
                     // What is added to stands below the items, above the mark before.
                     let below = if marked {
                         let Some((_, before)) = marks.split_last() else { break };
@@ -164,8 +189,7 @@ impl Machine<'_, '_> {
                     if from <= below || from > stack.len() {
                         break;
                     }
-                    let pairs = matches!(op, b's' | b'u');
-                    if pairs && !stack[from..].chunks(2).all(|pair| is_plain_key(pair[0], start, bytes)) {
+                    if op != b'e' && !stack[from..].chunks(2).all(|pair| is_plain_key(pair[0], start, bytes)) {
                         break;
                     }
                     let (weight, depth) = arena.weight_of(&stack[from..]);
