@@ -55,7 +55,7 @@ impl RuleSet {
 
     fn add(&mut self, mut file: RuleFile) -> Result<(), RuleError> {
         let families = std::mem::take(&mut file.family);
-        file.rule.extend(families.iter().flat_map(Family::rules));
+        file.rule.extend(families.into_iter().flat_map(Family::rules));
         let mut seen = std::collections::HashSet::new();
         for rule in &file.rule {
             if !seen.insert(rule.id.as_str()) {

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     Kind, Rule, RuleError, RuleSet,
     limits::RUN_MAX,
-    rule::{Finder, Matcher, Pattern, RuleSpec, WordSet},
+    rule::{Family, Finder, Matcher, Pattern, RuleSpec, WordSet},
     validate,
 };
 
@@ -159,8 +159,8 @@ struct Parts {
     against: WordSet,
 }
 
-/// Shapes of values by how they are written: families share them.
-type ValueCache = HashMap<Vec<String>, Arc<[Pattern]>>;
+/// The family compiled last and its shapes of values: its rules, which share them, come one after the other.
+type ValueCache = Option<(Arc<Family>, Arc<[Pattern]>)>;
 
 fn compile_rule(
     spec: &RuleSpec,
@@ -179,7 +179,7 @@ fn compile_rule(
     if !written && spec.find.is_none() && spec.tokens.is_empty() && spec.services.is_empty() && spec.regex.is_none() {
         return Err(shape("has no masks, runs, tokens, services, regex or recogniser"));
     }
-    if spec.services.is_empty() != spec.values.is_empty() {
+    if spec.services.is_empty() != spec.values().is_empty() {
         return Err(shape("`services` and `values` go together"));
     }
     if spec.regex.is_some() && spec.keywords.is_empty() {
@@ -258,11 +258,13 @@ fn compile_matcher(
         (used.active, used.whole, used.initial) = (true, false, false);
         matcher.tokens.push(pattern);
     }
-    matcher.values = match values.get(&spec.values) {
-        Some(shared) => Arc::clone(shared),
-        None => {
-            let parsed: Arc<[Pattern]> = spec.values.iter().map(parse).collect::<Result<_, _>>()?;
-            values.insert(spec.values.clone(), Arc::clone(&parsed));
+    matcher.values = match (spec.family(), &*values) {
+        (Some(family), Some((known, shared))) if Arc::ptr_eq(family, known) => Arc::clone(shared),
+        (family, _) => {
+            let parsed: Arc<[Pattern]> = spec.values().iter().map(parse).collect::<Result<_, _>>()?;
+            if let Some(family) = family {
+                *values = Some((Arc::clone(family), Arc::clone(&parsed)));
+            }
             parsed
         }
     };

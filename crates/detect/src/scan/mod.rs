@@ -126,7 +126,7 @@ impl Engine {
     /// not be found at the redact one); says of each that fails why. Empty if all pass.
     pub fn test_rule(&self, rule: &Rule) -> Vec<String> {
         let mut failures = Vec::new();
-        for (list, expected) in [(&rule.spec.examples, true), (&rule.spec.counterexamples, false)] {
+        for (list, expected) in [(rule.spec.examples(), true), (rule.spec.counterexamples(), false)] {
             let point = if expected { OperatingPoint::Report } else { OperatingPoint::Redact };
             let options = ScanOptions::new(Kinds::ALL, point);
             for (i, template) in list.iter().enumerate() {

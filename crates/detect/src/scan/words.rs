@@ -107,9 +107,12 @@ impl WordTable {
         let texts: Vec<Vec<u8>> = self.texts.into_iter().map(String::into_bytes).collect();
         let mut keyed: Vec<(u32, u16)> = Vec::with_capacity(texts.len() * 2);
         for (id, text) in texts.iter().enumerate() {
-            keyed.extend(keys(text, self.uses[id].whole).into_iter().map(|key| (key, id as u16)));
+            match text.first_chunk::<KEY_BYTES>() {
+                Some(four) => keyed.push((key_of(*four), id as u16)),
+                None => keyed.extend(keys(text, self.uses[id].whole).into_iter().map(|key| (key, id as u16))),
+            }
         }
-        keyed.sort_unstable();
+        let keyed = by_key(&keyed);
         let lists = || keyed.chunk_by(|a, b| a.0 == b.0);
         let count = lists().count();
         if count > SLOTS_MAX / 2 {
@@ -182,6 +185,33 @@ fn keys(text: &[u8], whole: bool) -> Vec<u32> {
         keys = keys.iter().flat_map(|key| next.iter().map(move |class| key << 5 | class)).collect();
     }
     keys
+}
+
+/// The one key of four bytes.
+fn key_of(four: [u8; KEY_BYTES]) -> u32 {
+    four.iter().fold(0, |key, b| key << 5 | u32::from(CLASS[usize::from(*b)]))
+}
+
+/// Sorted by key, and as they came where keys are the same: by counting, half a key at a time.
+fn by_key(keyed: &[(u32, u16)]) -> Vec<(u32, u16)> {
+    const HALF: u32 = 5 * KEY_BYTES as u32 / 2;
+    let mut sorted = keyed.to_vec();
+    let mut from = keyed.to_vec();
+    for shift in [0, HALF] {
+        let digit = |key: u32| (key >> shift & ((1 << HALF) - 1)) as usize;
+        let mut places = [0usize; 1 + (1 << HALF)];
+        from.iter().for_each(|(key, _)| places[digit(*key) + 1] += 1);
+        for i in 1..places.len() {
+            places[i] += places[i - 1];
+        }
+        for one in &from {
+            let place = &mut places[digit(one.0)];
+            sorted[*place] = *one;
+            *place += 1;
+        }
+        std::mem::swap(&mut sorted, &mut from);
+    }
+    from
 }
 
 /// Bytes of which the beginnings of words are marked together.
@@ -353,12 +383,9 @@ impl Words {
             Some(next) => u32::from_le_bytes(*next),
             None => (0..).zip(after).fold(0, |next, (i, b)| next | u32::from(*b) << (8 * i)),
         };
-        // `\nghp_` in JSON: what is before the word is an escape, no letter.
-        let initial = word_starts(bytes, start) || is_escape(bytes, start);
-        let bare = initial || !ALNUM.has(bytes[start - 1]);
         for entry in &self.entries[first..] {
-            if next & entry.known == entry.next && (initial || !entry.initial) && (bare || !entry.bare) {
-                self.compare(entry, bytes, start, initial, hits);
+            if next & entry.known == entry.next {
+                self.compare(entry, bytes, start, hits);
             }
             if entry.last {
                 return;
@@ -367,7 +394,13 @@ impl Words {
     }
 
     /// The rest of the comparison, once the first eight bytes are likely.
-    fn compare(&self, entry: &Entry, bytes: &[u8], start: usize, initial: bool, hits: &mut Vec<Hit>) {
+    fn compare(&self, entry: &Entry, bytes: &[u8], start: usize, hits: &mut Vec<Hit>) {
+        // `\nghp_` in JSON: what is before the word is an escape, no letter.
+        let initial = word_starts(bytes, start) || is_escape(bytes, start);
+        let bare = initial || !ALNUM.has(bytes[start - 1]);
+        if (entry.initial && !initial) || (entry.bare && !bare) {
+            return;
+        }
         let end = start + usize::from(entry.len);
         let text = &self.texts[usize::from(entry.word)];
         if !bytes.get(start..end).is_some_and(|found| found.eq_ignore_ascii_case(text)) {
