@@ -162,7 +162,8 @@ pub(crate) fn mnemonics(bytes: &[u8], mut found: impl FnMut(Span)) {
 
 /// The phrase in a row of listed words: all of it, or what is left when words of the sentence around it are in the list.
 fn phrase(row: &[Listed]) -> Option<Span> {
-    if row.len() > ROW_MAX {
+    // Most rows are one word that happens to be in the list.
+    if row.len() > ROW_MAX || row.len() < 12 {
         return None;
     }
     let part = LENGTHS.iter().flat_map(|n| row.windows(*n)).find(|part| check_bits_right(part))?;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    hash::BuildHasherDefault,
     sync::{Arc, OnceLock},
 };
 
@@ -12,7 +13,7 @@ use super::{
     Engine,
     masks::{Accept, MaskTrie},
     score::logit,
-    words::WordTable,
+    words::{Fnv, WordTable},
 };
 use crate::{
     Kind, Rule, RuleError, RuleSet,
@@ -58,7 +59,7 @@ impl Engine {
                 (used.secret, used.active, used.whole, used.initial) = (true, true, false, false);
             }
         }
-        let mut seen = HashSet::with_capacity(set.rules.len());
+        let mut seen = HashSet::with_capacity_and_hasher(set.rules.len(), BuildHasherDefault::<Fnv>::default());
         if let Some(twice) = set.rules.iter().find(|spec| !seen.insert(spec.id.as_str())) {
             return Err(RuleError::Duplicate { id: twice.id.clone() });
         }

@@ -16,7 +16,7 @@ use std::sync::{Arc, LazyLock};
 pub(crate) use pass::Pass;
 pub(crate) use resolve::{Candidate, Fold};
 pub(crate) use tail::TailState;
-pub(crate) use words::Hit;
+pub(crate) use words::{Fnv, Hit};
 
 use crate::{Kinds, Match, OperatingPoint, Rule, RuleSet, ScanOptions, StreamScanner, rule::Finder};
 

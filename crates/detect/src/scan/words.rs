@@ -49,9 +49,9 @@ pub(crate) struct WordUse {
     pub(crate) finders: Vec<Finder>,
 }
 
-/// FNV-1a: words are short, many, and those of rule files, so that nobody gains by making them collide.
+/// FNV-1a: words and ids are short, many, and those of rule files, so that nobody gains by making them collide.
 #[derive(Clone, Copy, Debug)]
-struct Fnv(u64);
+pub(crate) struct Fnv(u64);
 
 impl Default for Fnv {
     fn default() -> Self {
@@ -218,6 +218,9 @@ fn by_key(keyed: &[(u32, u16)]) -> Vec<(u32, u16)> {
 const BLOCK: usize = 256;
 
 /// Marks with 1, from `from` on, where a word may begin: after anything but a letter, at a hump, after `\\n`, `\\r`, `\\t`.
+///
+/// Not inlined: the constants of its vectors would be loaded again after every call of the loop that it is inlined into.
+#[inline(never)]
 fn mark_beginnings(bytes: &[u8], from: usize, out: &mut [u8]) {
     let mark = |two: u8, one: u8, here: u8| {
         let lower = one.wrapping_sub(b'a') < 26;
@@ -242,10 +245,11 @@ fn mark_beginnings(bytes: &[u8], from: usize, out: &mut [u8]) {
     }
 }
 
-/// The bit of a key: inside a word, or where one begins.
+/// The bit of a key: inside a word, or where one begins. What is above the bits of a key is multiplied away.
 #[inline]
 fn filter_at(key: u32, begins: u8) -> usize {
-    (spread(key) >> 15) as usize | usize::from(begins & 1) << FILTER_BITS.trailing_zeros()
+    const SPREAD: u32 = 0x9_E37B1 << (32 - 5 * KEY_BYTES);
+    (key.wrapping_mul(SPREAD) >> 15) as usize | usize::from(begins & 1) << FILTER_BITS.trailing_zeros()
 }
 
 const fn spread(key: u32) -> u32 {
@@ -342,17 +346,17 @@ impl Words {
             mark_beginnings(bytes, from, &mut begins[KEY_BYTES..]);
             // Where the key began, three bytes back, in a table that begins four bytes before the block.
             for (i, (byte, begins)) in block.iter().zip(&begins[1..]).enumerate() {
-                key = (key << 5 | u32::from(CLASS[usize::from(*byte)])) & KEY_MASK;
+                key = key << 5 | u32::from(CLASS[usize::from(*byte)]);
                 if passes(key, *begins) && from + i >= KEY_BYTES - 1 {
-                    self.candidates(bytes, from + i + 1 - KEY_BYTES, key, hits);
+                    self.candidates(bytes, from + i + 1 - KEY_BYTES, key & KEY_MASK, hits);
                 }
             }
         }
         // Short words at the very end, as if something else followed.
         for i in bytes.len()..bytes.len() + KEY_BYTES - 1 {
-            key = key << 5 & KEY_MASK;
+            key <<= 5;
             if passes(key, 1) && i >= KEY_BYTES - 1 {
-                self.candidates(bytes, i + 1 - KEY_BYTES, key, hits);
+                self.candidates(bytes, i + 1 - KEY_BYTES, key & KEY_MASK, hits);
             }
         }
     }
