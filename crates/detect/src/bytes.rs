@@ -124,7 +124,7 @@ pub(crate) const WORD: Common = Common(7);
 pub(crate) const fn letters(word: u64) -> u64 {
     const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
     const EACH: u64 = 0x0101_0101_0101_0101;
-    let low = (word | 0x20 * EACH) & LOW;
+    let low = (word | (0x20 * EACH)) & LOW;
     let from_a = low + (0x80 - b'a' as u64) * EACH;
     let past_z = low + (0x7f - b'z' as u64) * EACH;
     from_a & !past_z & !word & !LOW
