@@ -12,7 +12,8 @@ use casemate_finding::UnixMs;
 fn main() -> Result<(), Box<dyn Error>> {
     let texts: u64 = std::env::args().nth(1).map_or(Ok(100_000), |n| n.parse())?;
     let rules = Engine::builtin().rules().iter().filter(|r| r.kind == Kind::Pii);
-    let pieces: Vec<&String> = rules.flat_map(|r| r.spec.examples.iter().chain(&r.spec.counterexamples)).collect();
+    let pieces: Vec<String> =
+        rules.flat_map(|r| [r.spec.examples().into_owned(), r.spec.counterexamples().into_owned()].concat()).collect();
     let glue = [" ", ", ", ". ", "\n", " — ", " (", ") ", " <", "> ", " **", "* ", "\\ ", "&lt;", " é ", "", "_", "<"];
     let key = Key::new([9; 32]);
     let anonymiser = Anonymiser::new(key.clone(), Operators::all(Operator::Token), 3_600_000);
@@ -27,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         let text: String = (0..1 + next() % 6)
             .map(|_| {
-                let piece = render_example(pieces[next() % pieces.len()], next() as u64);
+                let piece = render_example(&pieces[next() % pieces.len()], next() as u64);
                 format!("{piece}{}", glue[next() % glue.len()])
             })
             .collect();

@@ -64,16 +64,71 @@ impl std::fmt::Debug for ByteSet {
     }
 }
 
+/// A set that is asked of every other byte: one look at one table, whichever it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Common(u8);
+
+/// Which of the [`Common`] sets a byte is in.
+static KIND: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut i = 0;
+    while i < 256 {
+        let b = i as u8;
+        table[i] = if b.is_ascii_digit() {
+            1
+        } else if b.is_ascii_alphabetic() {
+            2
+        } else if b == b'_' {
+            4
+        } else {
+            0
+        };
+        i += 1;
+    }
+    table
+};
+
+impl Common {
+    /// True if `byte` is in the set.
+    #[inline]
+    pub(crate) fn has(self, byte: u8) -> bool {
+        KIND[usize::from(byte)] & self.0 != 0
+    }
+
+    /// As [`ByteSet::run_end`].
+    #[inline]
+    pub(crate) fn run_end(self, bytes: &[u8], from: usize, max: usize) -> usize {
+        let stop = bytes.len().min(from.saturating_add(max));
+        let run = bytes.get(from..stop).unwrap_or_default();
+        from + run.iter().position(|b| !self.has(*b)).unwrap_or(run.len())
+    }
+
+    /// As [`ByteSet::run_start`].
+    #[inline]
+    pub(crate) fn run_start(self, bytes: &[u8], end: usize, max: usize) -> usize {
+        let run = &bytes[end.saturating_sub(max)..end];
+        end - run.iter().rev().position(|b| !self.has(*b)).unwrap_or(run.len())
+    }
+}
+
 /// `0-9`.
-pub(crate) const DIGIT: ByteSet = ByteSet::of(b"").range(b'0', b'9');
+pub(crate) const DIGIT: Common = Common(1);
 /// `A-Za-z`.
-pub(crate) const ALPHA: ByteSet = ByteSet::of(b"").range(b'a', b'z').range(b'A', b'Z');
+pub(crate) const ALPHA: Common = Common(2);
 /// `A-Za-z0-9`.
-pub(crate) const ALNUM: ByteSet = ALPHA.range(b'0', b'9');
+pub(crate) const ALNUM: Common = Common(3);
 /// `A-Za-z0-9_`.
-pub(crate) const WORD: ByteSet = ByteSet::of(b"_").range(b'a', b'z').range(b'A', b'Z').range(b'0', b'9');
-/// `0-9a-fA-F`.
-pub(crate) const HEX: ByteSet = DIGIT.range(b'a', b'f').range(b'A', b'F');
+pub(crate) const WORD: Common = Common(7);
+
+/// The high bit of every byte of `word` that is a letter.
+pub(crate) const fn letters(word: u64) -> u64 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let low = (word | (0x20 * EACH)) & LOW;
+    let from_a = low + (0x80 - b'a' as u64) * EACH;
+    let past_z = low + (0x7f - b'z' as u64) * EACH;
+    from_a & !past_z & !word & !LOW
+}
 
 /// True where a word may start: at the start, after a non-letter, at a hump (`userSsn`), between digit and letter.
 #[inline]
@@ -95,7 +150,7 @@ pub(crate) fn word_ends(bytes: &[u8], at: usize) -> bool {
     next == b's' && bytes.get(at + 1).is_none_or(|b| !ALPHA.has(*b))
 }
 
-/// True for a capital after a run of capitals that starts a new hump (`SSNumber` is none, `URLField` is).
+/// True for what joins the groups of a number.
 #[inline]
 pub(crate) fn is_joiner(byte: u8) -> bool {
     matches!(byte, b'-' | b'.' | b'/' | b':')

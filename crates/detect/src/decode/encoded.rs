@@ -3,7 +3,7 @@
 use casemate_finding::Span;
 
 use super::MappedText;
-use crate::bytes::{ByteSet, HEX};
+use crate::bytes::ByteSet;
 
 /// How much is decoded.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +94,7 @@ fn decode_once(text: &str, limits: &DecodeLimits, found: &mut dyn FnMut(Encoding
                 continue;
             }
             let piece = &bytes[run.range()];
-            let hex = run.len() >= HEX_MIN && run.len().is_multiple_of(2) && piece.iter().all(|b| HEX.has(*b));
+            let hex = run.len() >= HEX_MIN && run.len().is_multiple_of(2) && piece.iter().all(u8::is_ascii_hexdigit);
             let decoded = if hex {
                 hexadecimal(piece, run.start).map(|d| (Encoding::Hex, d))
             } else {

@@ -88,9 +88,9 @@ pub(crate) fn hex_groups(bytes: &[u8], start: usize, end: usize) -> Option<(Span
 
 /// `00:1a:2b:3c:4d:5e`, with hyphens, or as `001a.2b3c.4d5e`, from its first byte.
 fn mac(bytes: &[u8], near: usize) -> Option<Span> {
+    const GROUPS: ByteSet = ByteSet::of(b":-").range(b'0', b'9').range(b'a', b'f').range(b'A', b'F');
     // The run may be any group: go back to the first.
-    let set = ByteSet::of(b":-").range(b'0', b'9').range(b'a', b'f').range(b'A', b'F');
-    let start = set.run_start(bytes, near, 18);
+    let start = GROUPS.run_start(bytes, near, 18);
     let code = bytes.get(start..start + 17)?;
     let separator = code[2];
     let well_formed = matches!(separator, b':' | b'-')

@@ -87,7 +87,7 @@ impl Rule {
         line("or plainly as", &spec.bare);
         line("tokens", &spec.tokens);
         line("announced by", &spec.services);
-        line("values", &spec.values);
+        line("values", spec.values());
         line("keywords", &spec.keywords);
         line("words for it", &spec.context);
         line("words against it", &spec.against);
@@ -121,8 +121,8 @@ impl Rule {
             let _ = writeln!(out, "  never reported without a context word");
         }
         // Templates stay templates: an example written out would look like a secret.
-        for (name, list) in [("finds", &spec.examples), ("passes over", &spec.counterexamples)] {
-            for example in list {
+        for (name, list) in [("finds", spec.examples()), ("passes over", spec.counterexamples())] {
+            for example in list.iter() {
                 let _ = writeln!(out, "  {name}: {}", example.escape_debug());
             }
         }

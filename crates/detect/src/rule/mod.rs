@@ -14,4 +14,5 @@ pub use error::RuleError;
 pub use example::render_example;
 pub(crate) use pattern::Pattern;
 pub use set::RuleSet;
+pub(crate) use spec::Family;
 pub use spec::{Finder, OnFail, RuleSpec};

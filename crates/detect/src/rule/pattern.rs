@@ -3,21 +3,24 @@
 //! Matching is one pass without backtracking: a part of variable length takes all it can, so what follows it must begin
 //! with a byte that it cannot hold; [`Pattern::parse`] refuses anything else.
 
-use crate::bytes::{ALNUM, ALPHA, ByteSet, DIGIT, HEX, WORD};
+use crate::bytes::{ALNUM, ByteSet, WORD};
 
 /// Longest part; more is written as a rule's tail.
 const PART_MAX: usize = 2_048;
 
+const DIGIT: ByteSet = ByteSet::of(b"").range(b'0', b'9');
+const LETTER: ByteSet = ByteSet::of(b"").range(b'a', b'z').range(b'A', b'Z');
+
 /// The classes by name.
 pub(super) const CLASSES: &[(&str, ByteSet)] = &[
     ("digit", DIGIT),
-    ("hex", HEX),
+    ("hex", DIGIT.range(b'a', b'f').range(b'A', b'F')),
     ("lhex", DIGIT.range(b'a', b'f')),
     ("uhex", DIGIT.range(b'A', b'F')),
-    ("alpha", ALPHA),
+    ("alpha", LETTER),
     ("lower", ByteSet::of(b"").range(b'a', b'z')),
     ("upper", ByteSet::of(b"").range(b'A', b'Z')),
-    ("alnum", ALNUM),
+    ("alnum", LETTER.range(b'0', b'9')),
     ("lower36", DIGIT.range(b'a', b'z')),
     ("upper36", DIGIT.range(b'A', b'Z')),
     ("base32", ByteSet::of(b"").range(b'A', b'Z').range(b'2', b'7')),
@@ -31,7 +34,7 @@ pub(super) const CLASSES: &[(&str, ByteSet)] = &[
             .range(b'a', b'k')
             .range(b'm', b'z'),
     ),
-    ("word", WORD),
+    ("word", ByteSet::of(b"_").range(b'a', b'z').range(b'A', b'Z').range(b'0', b'9')),
     ("b64", ByteSet::of(b"+/").range(b'a', b'z').range(b'A', b'Z').range(b'0', b'9')),
     ("b64url", ByteSet::of(b"_-").range(b'a', b'z').range(b'A', b'Z').range(b'0', b'9')),
     ("b64eq", ByteSet::of(b"+/=").range(b'a', b'z').range(b'A', b'Z').range(b'0', b'9')),

@@ -1,9 +1,12 @@
 //! A set of rules: the built-in ones, a user's, or both.
 
+use std::{collections::HashSet, hash::BuildHasherDefault};
+
 use super::{
     RuleError, RuleSpec,
     spec::{Family, RuleFile},
 };
+use crate::scan::Fnv;
 
 /// Most rules in one engine.
 pub(crate) const RULES_MAX: usize = 4_000;
@@ -55,8 +58,8 @@ impl RuleSet {
 
     fn add(&mut self, mut file: RuleFile) -> Result<(), RuleError> {
         let families = std::mem::take(&mut file.family);
-        file.rule.extend(families.iter().flat_map(Family::rules));
-        let mut seen = std::collections::HashSet::new();
+        file.rule.extend(families.into_iter().flat_map(Family::rules));
+        let mut seen = HashSet::with_hasher(BuildHasherDefault::<Fnv>::default());
         for rule in &file.rule {
             if !seen.insert(rule.id.as_str()) {
                 return Err(RuleError::Duplicate { id: rule.id.clone() });

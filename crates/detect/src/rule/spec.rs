@@ -1,5 +1,7 @@
 //! What a rule file says.
 
+use std::{borrow::Cow, sync::Arc};
+
 use casemate_finding::Severity;
 use serde::{Deserialize, Serialize};
 
@@ -94,9 +96,9 @@ pub struct RuleSpec {
     /// Names that announce a value: `datadog` in `DATADOG_API_KEY=…`.
     #[serde(default)]
     pub services: Vec<String>,
-    /// Shapes of announced values, in the language of `tokens`.
+    /// Shapes of announced values, in the language of `tokens`; see [`RuleSpec::values`].
     #[serde(default)]
-    pub values: Vec<String>,
+    values: Vec<String>,
     /// True if the service has no keys of other shapes than `values`: another value beside its name is no secret.
     #[serde(default)]
     pub exact: bool,
@@ -137,15 +139,47 @@ pub struct RuleSpec {
     /// Lowest rarity (mean bits a character, from the trigram model) of a value.
     #[serde(default)]
     pub rarity: Option<f32>,
-    /// Texts that must match (templates, see [`crate::render_example`]).
+    /// Texts that must match; see [`RuleSpec::examples`].
     #[serde(default)]
-    pub examples: Vec<String>,
-    /// Texts that must not match.
+    examples: Vec<String>,
+    /// Texts that must not match; see [`RuleSpec::counterexamples`].
     #[serde(default)]
-    pub counterexamples: Vec<String>,
+    counterexamples: Vec<String>,
     /// One of the rules that ship with Casemate: its regex was judged when it was built.
     #[serde(skip)]
     pub(crate) builtin: bool,
+    /// Where values and examples are written, if not here: a thousand rules share a few lists.
+    #[serde(skip)]
+    family: Option<Arc<Family>>,
+}
+
+impl RuleSpec {
+    /// Shapes of announced values, in the language of `tokens`.
+    pub fn values(&self) -> &[String] {
+        self.family.as_ref().map_or(&self.values, |family| &family.values)
+    }
+
+    /// Texts that must match (templates, see [`crate::render_example`]).
+    pub fn examples(&self) -> Cow<'_, [String]> {
+        self.texts(&self.examples, |family| &family.examples)
+    }
+
+    /// Texts that must not match.
+    pub fn counterexamples(&self) -> Cow<'_, [String]> {
+        self.texts(&self.counterexamples, |family| &family.counterexamples)
+    }
+
+    /// The family's values, if they are written there.
+    pub(crate) fn family(&self) -> Option<&Arc<Family>> {
+        self.family.as_ref()
+    }
+
+    fn texts<'a>(&self, own: &'a [String], of: impl Fn(&Family) -> &[String]) -> Cow<'a, [String]> {
+        match (&self.family, self.services.first()) {
+            (Some(family), Some(service)) => of(family).iter().map(|text| filled(text, service)).collect(),
+            _ => own.into(),
+        }
+    }
 }
 
 /// Rules that differ in the name of a service only.
@@ -169,22 +203,19 @@ pub(crate) struct Family {
 
 impl Family {
     /// One rule for each service: `{name}` and `{NAME}` in the texts stand for it.
-    pub(crate) fn rules(&self) -> impl Iterator<Item = RuleSpec> + '_ {
-        self.services.iter().map(|service| {
-            let fill = |text: &String| filled(text, service);
-            RuleSpec {
-                id: fill(&self.id).replace('_', "-"),
-                label: self.label.clone(),
-                name: fill(&self.name),
-                services: vec![service.clone()],
-                values: self.values.clone(),
-                exact: self.exact,
-                prior: self.prior,
-                rarity: self.rarity,
-                examples: self.examples.iter().map(fill).collect(),
-                counterexamples: self.counterexamples.iter().map(fill).collect(),
-                ..RuleSpec::default()
-            }
+    pub(crate) fn rules(mut self) -> impl Iterator<Item = RuleSpec> {
+        let services = std::mem::take(&mut self.services);
+        let family = Arc::new(self);
+        services.into_iter().map(move |service| RuleSpec {
+            id: filled(&family.id, &service).replace('_', "-"),
+            label: family.label.clone(),
+            name: filled(&family.name, &service),
+            exact: family.exact,
+            prior: family.prior,
+            rarity: family.rarity,
+            services: vec![service],
+            family: Some(Arc::clone(&family)),
+            ..RuleSpec::default()
         })
     }
 }

@@ -187,9 +187,12 @@ impl Pass<'_> {
                     -0.3
                 } - if assigned.operator { 0.0 } else { 0.5 }
                     + if exact { 0.0 } else { secret::shape_evidence(value) };
-                let typed = secret::is_sequence(value);
+                let alternating = secret::is_alternating(value);
+                let typed = alternating || secret::is_sequence(value);
                 let plain = rule.rarity > 0.0 && secret::rarity(value) < rule.rarity;
-                if keyed
+                if keyed && alternating && secret::is_stub(value) || secret::is_one_case(value) {
+                    self.keep(rule_index, start, end, SANDBOX_SCORE, out);
+                } else if keyed
                     && (typed && (usual || value.len() >= 24)
                         || plain && usual && value.iter().any(u8::is_ascii_digit) && !secret::is_placeholder(value))
                 {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    hash::BuildHasherDefault,
     sync::{Arc, OnceLock},
 };
 
@@ -12,12 +13,12 @@ use super::{
     Engine,
     masks::{Accept, MaskTrie},
     score::logit,
-    words::WordTable,
+    words::{Fnv, WordTable},
 };
 use crate::{
     Kind, Rule, RuleError, RuleSet,
     limits::RUN_MAX,
-    rule::{Finder, Matcher, Pattern, RuleSpec, WordSet},
+    rule::{Family, Finder, Matcher, Pattern, RuleSpec, WordSet},
     validate,
 };
 
@@ -58,7 +59,7 @@ impl Engine {
                 (used.secret, used.active, used.whole, used.initial) = (true, true, false, false);
             }
         }
-        let mut seen = HashSet::with_capacity(set.rules.len());
+        let mut seen = HashSet::with_capacity_and_hasher(set.rules.len(), BuildHasherDefault::<Fnv>::default());
         if let Some(twice) = set.rules.iter().find(|spec| !seen.insert(spec.id.as_str())) {
             return Err(RuleError::Duplicate { id: twice.id.clone() });
         }
@@ -159,8 +160,8 @@ struct Parts {
     against: WordSet,
 }
 
-/// Shapes of values by how they are written: families share them.
-type ValueCache = HashMap<Vec<String>, Arc<[Pattern]>>;
+/// The family compiled last and its shapes of values: its rules, which share them, come one after the other.
+type ValueCache = Option<(Arc<Family>, Arc<[Pattern]>)>;
 
 fn compile_rule(
     spec: &RuleSpec,
@@ -179,7 +180,7 @@ fn compile_rule(
     if !written && spec.find.is_none() && spec.tokens.is_empty() && spec.services.is_empty() && spec.regex.is_none() {
         return Err(shape("has no masks, runs, tokens, services, regex or recogniser"));
     }
-    if spec.services.is_empty() != spec.values.is_empty() {
+    if spec.services.is_empty() != spec.values().is_empty() {
         return Err(shape("`services` and `values` go together"));
     }
     if spec.regex.is_some() && spec.keywords.is_empty() {
@@ -258,11 +259,13 @@ fn compile_matcher(
         (used.active, used.whole, used.initial) = (true, false, false);
         matcher.tokens.push(pattern);
     }
-    matcher.values = match values.get(&spec.values) {
-        Some(shared) => Arc::clone(shared),
-        None => {
-            let parsed: Arc<[Pattern]> = spec.values.iter().map(parse).collect::<Result<_, _>>()?;
-            values.insert(spec.values.clone(), Arc::clone(&parsed));
+    matcher.values = match (spec.family(), &*values) {
+        (Some(family), Some((known, shared))) if Arc::ptr_eq(family, known) => Arc::clone(shared),
+        (family, _) => {
+            let parsed: Arc<[Pattern]> = spec.values().iter().map(parse).collect::<Result<_, _>>()?;
+            if let Some(family) = family {
+                *values = Some((Arc::clone(family), Arc::clone(&parsed)));
+            }
             parsed
         }
     };

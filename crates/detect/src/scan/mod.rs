@@ -16,7 +16,7 @@ use std::sync::{Arc, LazyLock};
 pub(crate) use pass::Pass;
 pub(crate) use resolve::{Candidate, Fold};
 pub(crate) use tail::TailState;
-pub(crate) use words::Hit;
+pub(crate) use words::{Fnv, Hit};
 
 use crate::{Kinds, Match, OperatingPoint, Rule, RuleSet, ScanOptions, StreamScanner, rule::Finder};
 
@@ -126,7 +126,7 @@ impl Engine {
     /// not be found at the redact one); says of each that fails why. Empty if all pass.
     pub fn test_rule(&self, rule: &Rule) -> Vec<String> {
         let mut failures = Vec::new();
-        for (list, expected) in [(&rule.spec.examples, true), (&rule.spec.counterexamples, false)] {
+        for (list, expected) in [(rule.spec.examples(), true), (rule.spec.counterexamples(), false)] {
             let point = if expected { OperatingPoint::Report } else { OperatingPoint::Redact };
             let options = ScanOptions::new(Kinds::ALL, point);
             for (i, template) in list.iter().enumerate() {

@@ -49,9 +49,9 @@ pub(crate) struct WordUse {
     pub(crate) finders: Vec<Finder>,
 }
 
-/// FNV-1a: words are short, many, and those of rule files, so that nobody gains by making them collide.
+/// FNV-1a: words and ids are short, many, and those of rule files, so that nobody gains by making them collide.
 #[derive(Clone, Copy, Debug)]
-struct Fnv(u64);
+pub(crate) struct Fnv(u64);
 
 impl Default for Fnv {
     fn default() -> Self {
@@ -107,9 +107,12 @@ impl WordTable {
         let texts: Vec<Vec<u8>> = self.texts.into_iter().map(String::into_bytes).collect();
         let mut keyed: Vec<(u32, u16)> = Vec::with_capacity(texts.len() * 2);
         for (id, text) in texts.iter().enumerate() {
-            keyed.extend(keys(text, self.uses[id].whole).into_iter().map(|key| (key, id as u16)));
+            match text.first_chunk::<KEY_BYTES>() {
+                Some(four) => keyed.push((key_of(*four), id as u16)),
+                None => keyed.extend(keys(text, self.uses[id].whole).into_iter().map(|key| (key, id as u16))),
+            }
         }
-        keyed.sort_unstable();
+        let keyed = by_key(&keyed);
         let lists = || keyed.chunk_by(|a, b| a.0 == b.0);
         let count = lists().count();
         if count > SLOTS_MAX / 2 {
@@ -184,10 +187,40 @@ fn keys(text: &[u8], whole: bool) -> Vec<u32> {
     keys
 }
 
+/// The one key of four bytes.
+fn key_of(four: [u8; KEY_BYTES]) -> u32 {
+    four.iter().fold(0, |key, b| key << 5 | u32::from(CLASS[usize::from(*b)]))
+}
+
+/// Sorted by key, and as they came where keys are the same: by counting, half a key at a time.
+fn by_key(keyed: &[(u32, u16)]) -> Vec<(u32, u16)> {
+    const HALF: u32 = 5 * KEY_BYTES as u32 / 2;
+    let mut sorted = keyed.to_vec();
+    let mut from = keyed.to_vec();
+    for shift in [0, HALF] {
+        let digit = |key: u32| (key >> shift & ((1 << HALF) - 1)) as usize;
+        let mut places = [0usize; 1 + (1 << HALF)];
+        from.iter().for_each(|(key, _)| places[digit(*key) + 1] += 1);
+        for i in 1..places.len() {
+            places[i] += places[i - 1];
+        }
+        for one in &from {
+            let place = &mut places[digit(one.0)];
+            sorted[*place] = *one;
+            *place += 1;
+        }
+        std::mem::swap(&mut sorted, &mut from);
+    }
+    from
+}
+
 /// Bytes of which the beginnings of words are marked together.
 const BLOCK: usize = 256;
 
 /// Marks with 1, from `from` on, where a word may begin: after anything but a letter, at a hump, after `\\n`, `\\r`, `\\t`.
+///
+/// Not inlined: the constants of its vectors would be loaded again after every call of the loop that it is inlined into.
+#[inline(never)]
 fn mark_beginnings(bytes: &[u8], from: usize, out: &mut [u8]) {
     let mark = |two: u8, one: u8, here: u8| {
         let lower = one.wrapping_sub(b'a') < 26;
@@ -212,10 +245,11 @@ fn mark_beginnings(bytes: &[u8], from: usize, out: &mut [u8]) {
     }
 }
 
-/// The bit of a key: inside a word, or where one begins.
+/// The bit of a key: inside a word, or where one begins. What is above the bits of a key is multiplied away.
 #[inline]
 fn filter_at(key: u32, begins: u8) -> usize {
-    (spread(key) >> 15) as usize | usize::from(begins & 1) << FILTER_BITS.trailing_zeros()
+    const SPREAD: u32 = 0x9_E37B1 << (32 - 5 * KEY_BYTES);
+    (key.wrapping_mul(SPREAD) >> 15) as usize | usize::from(begins & 1) << FILTER_BITS.trailing_zeros()
 }
 
 const fn spread(key: u32) -> u32 {
@@ -312,17 +346,17 @@ impl Words {
             mark_beginnings(bytes, from, &mut begins[KEY_BYTES..]);
             // Where the key began, three bytes back, in a table that begins four bytes before the block.
             for (i, (byte, begins)) in block.iter().zip(&begins[1..]).enumerate() {
-                key = (key << 5 | u32::from(CLASS[usize::from(*byte)])) & KEY_MASK;
+                key = key << 5 | u32::from(CLASS[usize::from(*byte)]);
                 if passes(key, *begins) && from + i >= KEY_BYTES - 1 {
-                    self.candidates(bytes, from + i + 1 - KEY_BYTES, key, hits);
+                    self.candidates(bytes, from + i + 1 - KEY_BYTES, key & KEY_MASK, hits);
                 }
             }
         }
         // Short words at the very end, as if something else followed.
         for i in bytes.len()..bytes.len() + KEY_BYTES - 1 {
-            key = key << 5 & KEY_MASK;
+            key <<= 5;
             if passes(key, 1) && i >= KEY_BYTES - 1 {
-                self.candidates(bytes, i + 1 - KEY_BYTES, key, hits);
+                self.candidates(bytes, i + 1 - KEY_BYTES, key & KEY_MASK, hits);
             }
         }
     }
@@ -353,12 +387,9 @@ impl Words {
             Some(next) => u32::from_le_bytes(*next),
             None => (0..).zip(after).fold(0, |next, (i, b)| next | u32::from(*b) << (8 * i)),
         };
-        // `\nghp_` in JSON: what is before the word is an escape, no letter.
-        let initial = word_starts(bytes, start) || is_escape(bytes, start);
-        let bare = initial || !ALNUM.has(bytes[start - 1]);
         for entry in &self.entries[first..] {
-            if next & entry.known == entry.next && (initial || !entry.initial) && (bare || !entry.bare) {
-                self.compare(entry, bytes, start, initial, hits);
+            if next & entry.known == entry.next {
+                self.compare(entry, bytes, start, hits);
             }
             if entry.last {
                 return;
@@ -367,7 +398,13 @@ impl Words {
     }
 
     /// The rest of the comparison, once the first eight bytes are likely.
-    fn compare(&self, entry: &Entry, bytes: &[u8], start: usize, initial: bool, hits: &mut Vec<Hit>) {
+    fn compare(&self, entry: &Entry, bytes: &[u8], start: usize, hits: &mut Vec<Hit>) {
+        // `\nghp_` in JSON: what is before the word is an escape, no letter.
+        let initial = word_starts(bytes, start) || is_escape(bytes, start);
+        let bare = initial || !ALNUM.has(bytes[start - 1]);
+        if (entry.initial && !initial) || (entry.bare && !bare) {
+            return;
+        }
         let end = start + usize::from(entry.len);
         let text = &self.texts[usize::from(entry.word)];
         if !bytes.get(start..end).is_some_and(|found| found.eq_ignore_ascii_case(text)) {

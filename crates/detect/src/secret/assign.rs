@@ -15,6 +15,8 @@ const TAG_MAX: usize = 40;
 /// Farthest closing quote.
 const QUOTED_MAX: usize = 200;
 
+/// What a name is made of.
+const NAME: ByteSet = ByteSet::of(b"_-.").range(b'a', b'z').range(b'A', b'Z').range(b'0', b'9');
 /// What may stand between a name and its value.
 const GAP: ByteSet = ByteSet::of(b" \t\r\n\"'=:,()>|?!`\\{}[]&~+;_-*");
 /// What ends a value without quotes.
@@ -127,9 +129,8 @@ pub(crate) struct Assigned {
 
 /// The value assigned to the name that has a word at `start..end`.
 pub(crate) fn value_after(bytes: &[u8], start: usize, end: usize) -> Option<Assigned> {
-    let dotted = ByteSet::of(b"_-.").range(b'a', b'z').range(b'A', b'Z').range(b'0', b'9');
-    let name_start = dotted.run_start(bytes, start, NAME_MAX);
-    let name_end = dotted.run_end(bytes, end, NAME_MAX);
+    let name_start = NAME.run_start(bytes, start, NAME_MAX);
+    let name_end = NAME.run_end(bytes, end, NAME_MAX);
     if let Some(tail) = joined_value(bytes, end, name_end) {
         return Some(Assigned {
             name: (name_start, tail.0 - 1),
@@ -267,11 +268,28 @@ fn value_at(bytes: &[u8], start: usize, quote: Option<u8>, chains: bool) -> Opti
     (i > start).then_some((start, i))
 }
 
+/// The lengths of [`FILLERS`] as bits, by their first letter: most values are no filler, and most are told at a glance.
+const LENGTHS: [u32; 26] = {
+    let mut lengths = [0; 26];
+    let mut i = 0;
+    while i < FILLERS.len() {
+        lengths[(FILLERS[i][0] - b'a') as usize] |= 1 << FILLERS[i].len();
+        i += 1;
+    }
+    lengths
+};
+
+fn may_be_filler(part: &[u8]) -> bool {
+    let first = usize::from(part[0].to_ascii_lowercase().wrapping_sub(b'a'));
+    part.len() < 32 && LENGTHS.get(first).is_some_and(|lengths| lengths >> part.len() & 1 == 1)
+}
+
 /// True for words such as `key`, `token`, `api_key` (parts joined by `_` or `-`).
 fn is_filler(word: &[u8]) -> bool {
     word.len() <= 40
         && word.split(|b| matches!(b, b'_' | b'-' | b'.')).all(|part| {
-            part.is_empty() || FILLERS.iter().any(|f| f.len() == part.len() && f.eq_ignore_ascii_case(part))
+            part.is_empty()
+                || may_be_filler(part) && FILLERS.iter().any(|f| f.len() == part.len() && f.eq_ignore_ascii_case(part))
         })
 }
 

@@ -1,6 +1,7 @@
 //! The generic rule: is the value assigned to a name like `password` or `api_key` a secret?
 
-use super::{Assigned, is_placeholder, is_sandbox, is_sequence, rarity};
+use super::{Assigned, is_alternating, is_placeholder, is_sandbox, is_sequence, rarity};
+use crate::bytes::ByteSet;
 
 /// What the name promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +11,9 @@ pub(crate) enum Name {
     /// `secret`, `token`, `api_key`: made by machines, long and rare.
     Key,
 }
+
+/// What a token is made of.
+const WORD_OR_DASH: ByteSet = ByteSet::of(b"_-").range(b'a', b'z').range(b'A', b'Z').range(b'0', b'9');
 
 /// Last words of names whose values are no secrets, though the name has `key` or `token` in it.
 const NOT_SECRETS: &[&str] = &[
@@ -238,6 +242,28 @@ fn is_uuid(value: &[u8]) -> bool {
             .all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() })
 }
 
+/// Where the token begins that a value is the end of: `acme_sbx_` of `acme_sbx_4k1j…` may be taken for the name.
+fn token_start(bytes: &[u8], value: usize) -> usize {
+    WORD_OR_DASH.run_start(bytes, value, 24)
+}
+
+/// True for letters of one case and no digit, as long as keys are: made by a machine, that is one in hundreds.
+pub(crate) fn is_one_case(value: &[u8]) -> bool {
+    // After a head such as `sbp_`.
+    let head = value.iter().take(8).position(|b| matches!(b, b'_' | b'-')).map_or(0, |i| i + 1);
+    let value = &value[head..];
+    value.len() >= 20 && (value.iter().all(u8::is_ascii_lowercase) || value.iter().all(u8::is_ascii_uppercase))
+}
+
+/// What a typed key is worth at most, in logits: replaced, never a reason to block. And one without a key's length: shown.
+const TYPED: f32 = 0.4;
+const STUB: f32 = -0.5;
+
+/// True for the length that a typed key has only if nobody made it: under twenty, and not whole groups of four.
+pub(crate) fn is_stub(value: &[u8]) -> bool {
+    value.len() < 20 && !value.len().is_multiple_of(4)
+}
+
 /// Log odds that the assigned value is a secret; `None` if it is plainly none.
 pub(crate) fn judge(bytes: &[u8], assigned: &Assigned, name: Name) -> Option<f32> {
     let value = &bytes[assigned.value.0..assigned.value.1];
@@ -338,7 +364,7 @@ pub(crate) fn judge(bytes: &[u8], assigned: &Assigned, name: Name) -> Option<f32
         // The ids of documents have this form.
         logits -= 1.5;
     }
-    if is_sandbox(value) {
+    if is_sandbox(&bytes[token_start(bytes, assigned.value.0)..assigned.value.1]) {
         logits -= 3.0;
     }
     if matches!(full, b"key" | b"auth" | b"Key" | b"Auth") {
@@ -351,6 +377,17 @@ pub(crate) fn judge(bytes: &[u8], assigned: &Assigned, name: Name) -> Option<f32
     }
     if assigned.fillers > 1 {
         logits -= 0.5;
+    }
+    if name == Name::Key {
+        if is_one_case(value) {
+            logits = logits.min(STUB);
+        }
+        if is_alternating(value) {
+            logits = logits.min(if is_stub(value) { STUB } else { TYPED });
+        }
+        if is_sequence(value) {
+            logits = logits.min(TYPED);
+        }
     }
     Some(logits.clamp(-6.0, 3.0))
 }

@@ -56,6 +56,10 @@ const WORDS: &[&str] = &[
     "-bad",
     "_bad",
     "not-real",
+    // "example" in base 64, by where it begins.
+    "zxhhbxbsz",
+    "v4yw1wbg",
+    "legftcgxl",
 ];
 /// The same, where they are much of the value: a longer one holds a number or two of this sort.
 const RUNS: &[&str] = &["aaaaaa", "000000", "111111"];

@@ -16,10 +16,41 @@ pub(crate) fn is_sequence(value: &[u8]) -> bool {
     ordered * 20 >= (value.len() - 1) * 11
 }
 
+/// True if letters and digits take turns in one short pattern from beginning to end: `Kp4Qx7Rm2Sn5Tb8V`, `7b3e5d8c1a9f4e2b`.
+/// Hands on a keyboard do that; in a random value it is one in thousands.
+pub(crate) fn is_alternating(value: &[u8]) -> bool {
+    let class = |b: u8| match b {
+        b'0'..=b'9' => 1,
+        b'a'..=b'z' => 2,
+        b'A'..=b'Z' => 4,
+        _ => 0u8,
+    };
+    let kinds = value.iter().fold(0, |kinds, b| kinds | class(*b));
+    // Fewer kinds or characters agree by chance.
+    let long = value.len() >= 16 || (value.len() >= 12 && kinds == 7);
+    long && kinds & 1 == 1
+        && kinds > 1
+        && value.iter().all(u8::is_ascii_alphanumeric)
+        && (2..=4).any(|k| (k..value.len()).all(|i| class(value[i]) == class(value[i - k])))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_sequence;
+    use super::{is_alternating, is_sequence};
     use crate::rule::render_example;
+
+    #[test]
+    fn taking_turns() {
+        for typed in ["Kp4Qx7Rm2Sn5", "7b3e5d8c1a9f4e2b", "KP4QX7RM2SN5TB8VW3Y", "qwe1rty2uio3pas4"] {
+            assert!(is_alternating(typed.as_bytes()), "{typed}");
+        }
+        let random = |form: &str| (0..4_000).map(|i| render_example(form, i * 7 + 1)).collect::<Vec<_>>();
+        for form in ["{alnum:12}", "{alnum:20}", "{lhex:16}", "{lhex:32}", "{upper36:24}"] {
+            let typed = random(form).iter().filter(|v| is_alternating(v.as_bytes())).count();
+            assert!(typed <= 4, "{form}: {typed} of 4000");
+        }
+        assert!(!is_alternating(b"onlylettersinthisone") && !is_alternating(b"1234567890123456"));
+    }
 
     #[test]
     fn typed_and_random() {

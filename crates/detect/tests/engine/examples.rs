@@ -12,7 +12,7 @@ fn every_example_and_counterexample() {
 #[test]
 fn every_rule_has_both() {
     for rule in RuleSet::builtin().unwrap().rules() {
-        assert!(!rule.examples.is_empty() && !rule.counterexamples.is_empty(), "{}", rule.id);
+        assert!(!rule.examples().is_empty() && !rule.counterexamples().is_empty(), "{}", rule.id);
     }
 }
 

@@ -6,8 +6,10 @@ use proptest::prelude::*;
 /// Fragments that touch every recogniser, and the glue between them.
 fn fragment() -> impl Strategy<Value = String> {
     let rules = Engine::builtin().rules();
-    let examples: Vec<String> =
-        rules.iter().flat_map(|r| r.spec.examples.iter().chain(&r.spec.counterexamples).cloned()).collect();
+    let examples: Vec<String> = rules
+        .iter()
+        .flat_map(|r| [r.spec.examples().into_owned(), r.spec.counterexamples().into_owned()].concat())
+        .collect();
     prop_oneof![
         4 => (0..examples.len(), any::<u64>()).prop_map(move |(i, seed)| render_example(&examples[i], seed)),
         3 => "[a-zA-Zäß€ ,.:;=@/_+()\"'\n-]{0,40}",

@@ -27,7 +27,7 @@ fn text(seed: u64, pieces: &[String]) -> String {
 
 fn pieces() -> Vec<String> {
     let pii = Engine::builtin().rules().iter().filter(|r| r.kind == Kind::Pii);
-    pii.flat_map(|r| r.spec.examples.iter().chain(&r.spec.counterexamples).cloned()).collect()
+    pii.flat_map(|r| [r.spec.examples().into_owned(), r.spec.counterexamples().into_owned()].concat()).collect()
 }
 
 #[test]
