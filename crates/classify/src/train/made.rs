@@ -25,6 +25,9 @@ const MAIL_ROWS: usize = 2000;
 const SUFFIX_ROWS: usize = 1500;
 const DOCUMENTS: usize = 3500;
 const HARM_ROWS: usize = 3000;
+const HARM_PROSE_ROWS: usize = 3000;
+const ADVERT_ROWS: usize = 1500;
+const NUMBER_ROWS: usize = 500;
 
 /// Rows made.
 pub struct Made {
@@ -127,6 +130,17 @@ pub fn harm(seed: u64) -> Vec<Row> {
     };
     let mut rows = of(true, "made-harm", &mut rng);
     rows.extend(of(false, "made-harm-harmless", &mut rng));
+    for positive in [true, false] {
+        let of = |name: &str| if positive { name.to_owned() } else { format!("{name}-harmless") };
+        rows.extend(
+            (0..HARM_PROSE_ROWS)
+                .map(|_| row(synthetic::harm_prose(positive, &mut rng), positive, &of("made-harm-prose"))),
+        );
+        rows.extend(
+            (0..ADVERT_ROWS).map(|_| row(synthetic::advert(positive, &mut rng), positive, &of("made-adverts"))),
+        );
+    }
+    rows.extend((0..NUMBER_ROWS).map(|_| row(synthetic::numbers(&mut rng), false, "made-numbers")));
     rows
 }
 

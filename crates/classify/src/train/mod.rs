@@ -17,6 +17,7 @@ mod synthetic;
 mod synthetic_asks;
 mod synthetic_elsewhere;
 mod synthetic_harm;
+mod synthetic_harm_prose;
 mod synthetic_lists;
 mod synthetic_plays;
 mod synthetic_words;

@@ -11,7 +11,7 @@ use crate::model::{Embedding, TextModel};
 pub const SEED: u64 = 20_261_121;
 /// Most harmless rows of one source of injection data that a toxicity model learns from, and of all packages together.
 const HARMLESS_OF_SOURCE_MAX: usize = 1200;
-const HARMLESS_OF_PACKAGES_MAX: usize = 2000;
+const HARMLESS_OF_PACKAGES_MAX: usize = 3500;
 /// Longest name of a check.
 pub const NAME_BYTES_MAX: usize = 40;
 

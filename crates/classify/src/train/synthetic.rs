@@ -6,6 +6,7 @@ use super::adjacency::TokenSampler;
 use super::synthetic_asks::{ASK_SLOTS, ASKS, ASKS_HARMLESS, CARRIERS, HIDDEN, HIDDEN_HARMLESS};
 use super::synthetic_elsewhere::{ELSEWHERE, ELSEWHERE_SLOTS};
 use super::synthetic_harm::{HARM, HARM_HARMLESS, HARM_SLOTS};
+use super::synthetic_harm_prose::{ADVERTS, PROSE_SLOTS, THEMES};
 use super::synthetic_plays::{
     AGENT_ORDERS, AGENT_ORDERS_HARMLESS, MAILS, NOTES, NOTES_HARMLESS, PLAY_SLOTS, PLAYS, PLAYS_HARMLESS,
 };
@@ -86,6 +87,63 @@ pub fn mail(rng: &mut Rng) -> String {
 /// A text for the toxicity model: abusive or explicit, or harmless on the same matters.
 pub fn harm(positive: bool, rng: &mut Rng) -> String {
     fill(rng.pick(if positive { HARM } else { HARM_HARMLESS }), "", rng)
+}
+
+/// One to five sentences on one matter for the toxicity model; an abusive text may hold harmless sentences too.
+pub fn harm_prose(positive: bool, rng: &mut Rng) -> String {
+    let theme = &THEMES[rng.below(THEMES.len())];
+    let count = 1 + rng.below(5);
+    let worst = rng.below(count);
+    let sentences: Vec<String> = (0..count)
+        .map(|i| {
+            let harm = positive && (i == worst || rng.chance(0.7));
+            fill(rng.pick(if harm { theme.harm } else { theme.harmless }), "", rng)
+        })
+        .collect();
+    sentences.join(rng.pick(&[" ", " ", "\n"]))
+}
+
+/// A page that advertises sex, or anything else, as a run of words in one of nine languages.
+pub fn advert(positive: bool, rng: &mut Rng) -> String {
+    let page = &ADVERTS[rng.below(ADVERTS.len())];
+    let words = |list: &'static str| list.split('|').collect::<Vec<_>>();
+    let (adult, other, plain) = (words(page.adult), words(page.other), words(page.plain));
+    let share = 0.15 + 0.1 * rng.below(6) as f64;
+    let mut text = String::new();
+    for i in 0..8 + rng.below(50) {
+        let special = i == 2 || rng.chance(share);
+        let from = match (special, positive) {
+            (true, true) => &adult,
+            (true, false) => &plain,
+            (false, _) if rng.chance(0.3) => &plain,
+            (false, _) => &other,
+        };
+        text += rng.pick(from);
+        text += rng.pick(&[" ", " ", " ", " ", ", ", ". ", " - "]);
+    }
+    text
+}
+
+/// A run or table of numbers: of tweets, a model would learn that digits are the numbers of emoji.
+pub fn numbers(rng: &mut Rng) -> String {
+    let columns = 1 + rng.below(6);
+    let digits: Vec<usize> = (0..columns).map(|_| 1 + rng.below(9)).collect();
+    let (between, end) = (rng.pick(&[" ", " ", "  ", ", ", "\t", ";"]), rng.pick(&[" ", "\n", "\n"]));
+    let (point, sign) = (rng.chance(0.3), rng.chance(0.2));
+    let mut text = String::new();
+    for _ in 0..5 + rng.below(30) {
+        for (i, &digits) in digits.iter().enumerate() {
+            text += if i == 0 { "" } else { between };
+            text += if sign && rng.chance(0.3) { "-" } else { "" };
+            text.extend((0..digits).map(|_| char::from(b'0' + rng.below(10) as u8)));
+            if point {
+                text += ".";
+                text.extend((0..digits).map(|_| char::from(b'0' + rng.below(10) as u8)));
+            }
+        }
+        text += end;
+    }
+    text
 }
 
 /// Harmless text that is no prose: keys, digests, dumps, identifiers, drawn tables.
@@ -192,7 +250,7 @@ fn fill(template: &str, goal: &str, rng: &mut Rng) -> String {
 
 /// The lists of every grammar.
 fn all_slots() -> impl Iterator<Item = &'static (&'static str, &'static [&'static str])> {
-    SLOTS.iter().chain(ASK_SLOTS).chain(HARM_SLOTS).chain(PLAY_SLOTS).chain(ELSEWHERE_SLOTS)
+    SLOTS.iter().chain(ASK_SLOTS).chain(HARM_SLOTS).chain(PLAY_SLOTS).chain(ELSEWHERE_SLOTS).chain(PROSE_SLOTS)
 }
 
 /// The first slot of `text`: its bytes, and its list, or none for `{goal}`.
@@ -215,11 +273,12 @@ mod tests {
     use super::super::synthetic_asks::{ASKS, ASKS_HARMLESS, CARRIERS, HIDDEN, HIDDEN_HARMLESS};
     use super::super::synthetic_elsewhere::ELSEWHERE;
     use super::super::synthetic_harm::{HARM, HARM_HARMLESS};
+    use super::super::synthetic_harm_prose::{ADVERTS, THEMES};
     use super::super::synthetic_plays::{
         AGENT_ORDERS, AGENT_ORDERS_HARMLESS, MAILS, NOTES, NOTES_HARMLESS, PLAYS, PLAYS_HARMLESS,
     };
     use super::super::synthetic_words::{GOALS, HARMLESS, HARMLESS_ELSEWHERE, PLANTED};
-    use super::{all_slots, ask, ask_harmless, carried, harmless, planted};
+    use super::{advert, all_slots, ask, ask_harmless, carried, harm_prose, harmless, numbers, planted};
     use crate::train::Rng;
 
     #[test]
@@ -227,6 +286,7 @@ mod tests {
         let new = ASKS.iter().chain(ASKS_HARMLESS).chain(HIDDEN).chain(HIDDEN_HARMLESS).chain(CARRIERS);
         let new = new.chain(HARM).chain(HARM_HARMLESS).chain(PLAYS).chain(PLAYS_HARMLESS).chain(AGENT_ORDERS);
         let new = new.chain(ELSEWHERE).chain(AGENT_ORDERS_HARMLESS).chain(NOTES).chain(NOTES_HARMLESS).chain(MAILS);
+        let new = new.chain(THEMES.iter().flat_map(|t| t.harm.iter().chain(t.harmless)));
         let inner = all_slots().flat_map(|s| s.1);
         for template in HARMLESS.iter().chain(HARMLESS_ELSEWHERE).chain(GOALS).chain(PLANTED).chain(new).chain(inner) {
             for part in template.split('{').skip(1).filter(|p| p.starts_with(|c: char| c.is_ascii_lowercase())) {
@@ -235,6 +295,33 @@ mod tests {
                 assert!(name == "goal" || known, "{template}: {name}");
             }
         }
+    }
+
+    #[test]
+    fn no_list_hides_another_of_its_name() {
+        let mut names: Vec<&str> = all_slots().map(|s| s.0).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn what_is_explicit_stands_in_explicit_texts_alone() {
+        let mut rng = Rng::new(6);
+        let adult: Vec<&str> = ADVERTS.iter().flat_map(|a| a.adult.split('|')).collect();
+        let (mut harm, mut plain) = (Vec::new(), Vec::new());
+        for _ in 0..500 {
+            let (bad, good) = (advert(true, &mut rng), advert(false, &mut rng));
+            assert!(adult.iter().any(|w| bad.contains(w)), "{bad}");
+            plain
+                .extend(good.split([' ', ',']).filter(|w| matches!(*w, "porno" | "xxx" | "escort")).map(str::to_owned));
+            harm.extend([harm_prose(true, &mut rng), harm_prose(false, &mut rng)]);
+            assert!(numbers(&mut rng).chars().all(|c| !c.is_alphabetic()));
+        }
+        assert!(plain.is_empty(), "{plain:?}");
+        assert!(harm.iter().all(|t| !t.contains('{') && !t.is_empty()));
+        assert!(harm.iter().any(|t| t.contains(". ")) && harm.iter().any(|t| !t.contains(". ")));
     }
 
     #[test]

@@ -4,8 +4,8 @@
 
 /// Abusive, threatening, despairing or explicit texts.
 pub(super) const HARM: &[&str] = &[
-    "I want to {die}.",
-    "I have been thinking about {dying} {when}.",
+    "I want to {die}, I can't do this any more.",
+    "My head is full of {dying}, {when} more than ever.",
     "I don't want to {live} any more. {despair}",
     "{despair} I think about {dying} every day.",
     "I'm going to {die} {when}.",
@@ -15,7 +15,7 @@ pub(super) const HARM: &[&str] = &[
     "You should just {die_you}. Nobody would miss you.",
     "Go {die_you}, you {insult}.",
     "I started to {cut_myself_now} because {despair_low}",
-    "{despair} Everyone would be better off without me.",
+    "{despair} My family ought to be rid of me.",
     "I have written the letter and I am ready to {die}.",
     "I will {hurt} {victim} {when}.",
     "{victim} deserves to be {hurt_past}.",
@@ -33,7 +33,7 @@ pub(super) const HARM: &[&str] = &[
     "I hate {group}. {contempt}",
     "Never trust {group}: they are {bad_trait}.",
     "{group_cap} should not be allowed to {right}.",
-    "The world would be better without {group}.",
+    "Nobody would miss the {group} if they were all gone.",
     "You are a worthless {insult} and everyone laughs at you.",
     "Shut up, you {insult}. {contempt}",
     "{lovers} {sex_act} {sex_place}.",

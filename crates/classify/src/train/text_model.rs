@@ -24,7 +24,7 @@ pub struct TextData {
 impl TextData {
     /// The data of the toxicity model that ships.
     pub fn toxicity(rows: Vec<Row>, digests: Vec<(String, String)>) -> Self {
-        Self { id: "casemate-toxicity-3".into(), rows, digests, bits: 18 }
+        Self { id: "casemate-toxicity-4".into(), rows, digests, bits: 18 }
     }
 
     /// The data of a user's own check.
@@ -38,7 +38,7 @@ const EVEN_ODDS: f32 = 0.5;
 /// The rows of a source and class count together as their number to this power: a source ten times as large counts about three
 /// times as much.
 const SOURCE_POWER: f32 = 0.8;
-/// Source of rows that another model labelled (`tools/toxicity_teacher.py`): the two parts learn words from them, how the parts
+/// Source of rows that other models labelled (`tools/toxicity_teacher.py`): the two parts learn words from them, how the parts
 /// are weighed, and the thresholds, are learned from what people labelled.
 const TAUGHT: &str = "taught";
 const DENSE: DenseSettings = DenseSettings { hidden: 24, epochs: 8, rate: 2e-3, decay: 1e-2 };
