@@ -27,6 +27,7 @@ const DOCUMENTS: usize = 3500;
 const HARM_ROWS: usize = 3000;
 const HARM_PROSE_ROWS: usize = 3000;
 const ADVERT_ROWS: usize = 1500;
+const DESPAIR_ROWS: usize = 2000;
 const NUMBER_ROWS: usize = 500;
 
 /// Rows made.
@@ -139,6 +140,9 @@ pub fn harm(seed: u64) -> Vec<Row> {
         rows.extend(
             (0..ADVERT_ROWS).map(|_| row(synthetic::advert(positive, &mut rng), positive, &of("made-adverts"))),
         );
+    }
+    for (positive, name) in [(true, "made-despair"), (false, "made-despair-harmless")] {
+        rows.extend((0..DESPAIR_ROWS).map(|_| row(synthetic::despair(positive, &mut rng), positive, name)));
     }
     rows.extend((0..NUMBER_ROWS).map(|_| row(synthetic::numbers(&mut rng), false, "made-numbers")));
     rows

@@ -6,7 +6,7 @@ use super::adjacency::TokenSampler;
 use super::synthetic_asks::{ASK_SLOTS, ASKS, ASKS_HARMLESS, CARRIERS, HIDDEN, HIDDEN_HARMLESS};
 use super::synthetic_elsewhere::{ELSEWHERE, ELSEWHERE_SLOTS};
 use super::synthetic_harm::{HARM, HARM_HARMLESS, HARM_SLOTS};
-use super::synthetic_harm_prose::{ADVERTS, PROSE_SLOTS, THEMES};
+use super::synthetic_harm_prose::{ADVERTS, PROSE_SLOTS, THEMES, Theme};
 use super::synthetic_plays::{
     AGENT_ORDERS, AGENT_ORDERS_HARMLESS, MAILS, NOTES, NOTES_HARMLESS, PLAY_SLOTS, PLAYS, PLAYS_HARMLESS,
 };
@@ -91,7 +91,15 @@ pub fn harm(positive: bool, rng: &mut Rng) -> String {
 
 /// One to five sentences on one matter for the toxicity model; an abusive text may hold harmless sentences too.
 pub fn harm_prose(positive: bool, rng: &mut Rng) -> String {
-    let theme = &THEMES[rng.below(THEMES.len())];
+    passage(&THEMES[rng.below(THEMES.len())], positive, rng)
+}
+
+/// The same on despair and self-harm, which neither the tweets nor the teachers know.
+pub fn despair(positive: bool, rng: &mut Rng) -> String {
+    passage(&THEMES[0], positive, rng)
+}
+
+fn passage(theme: &Theme, positive: bool, rng: &mut Rng) -> String {
     let count = 1 + rng.below(5);
     let worst = rng.below(count);
     let sentences: Vec<String> = (0..count)
