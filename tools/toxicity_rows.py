@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Takes out of the toxicity training rows what should not be learned from, as JSON lines.
 
+    pip install pyyaml==6.0.3
     pip download --no-deps -d DIR pyrit==1.1.0
     python3 tools/toxicity_rows.py TOXICITY/train.jsonl.gz DIR TOXICITY/development.jsonl.gz OUT.jsonl
 

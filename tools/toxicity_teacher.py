@@ -2,7 +2,7 @@
 """Labels texts for the toxicity model with two published ones: what words say, alone and in a sentence, is learned from far
 more comments than the training rows hold.
 
-    pip install alt-profanity-check==1.9.1 h5py==3.16.0
+    pip install alt-profanity-check==1.9.1 h5py==3.16.0 pyyaml==6.0.3
     pip download --no-deps -d DIR tox-block==0.1.2
     pip download --no-deps --no-binary :all: -d DIR vaderSentiment==3.3.2
     python3 tools/toxicity_teacher.py INJECTION/train.jsonl.gz DIR TOXICITY/development.jsonl.gz OUT.jsonl
