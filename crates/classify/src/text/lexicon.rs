@@ -66,6 +66,8 @@ pub mod class {
     pub const ATTENTION: u64 = 1 << 26;
     /// Must, please, first.
     pub const MUST: u64 = 1 << 27;
+    /// A, an: one of many, not the one that the model keeps.
+    pub const INDEFINITE: u64 = 1 << 28;
 }
 
 const COMMON_BIT: u64 = 1 << 61;

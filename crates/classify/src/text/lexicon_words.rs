@@ -290,7 +290,6 @@ pub(super) const CLASSES: &[(u64, &[&str])] = &[
             "translate",
             "verbatim",
             "extract",
-            "read",
             "provide",
             "type",
             "spell",
@@ -367,6 +366,7 @@ pub(super) const CLASSES: &[(u64, &[&str])] = &[
             "underlying",
         ],
     ),
+    (class::INDEFINITE, &["a", "an", "another", "un", "una", "une", "uno", "um", "uma", "ein", "eine", "einen", "een"]),
     (
         class::PROMPT,
         &[

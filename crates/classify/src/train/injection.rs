@@ -1,9 +1,11 @@
 //! The injection model: base models, each validated on whole sources that it did not see; a last step fitted to those
 //! unseen scores; thresholds from the harmless ones among them.
 
+use std::collections::BTreeMap;
+
 use super::fit::{self, DenseSettings, Full, Sparse, SparseSettings};
 use super::prepare::{Prepared, prepare};
-use super::{Rng, Row, TrainError, check_classes, made, suffix, threshold_at};
+use super::{Rng, Row, TrainError, check_classes, made, suffix};
 use crate::model::{
     Calibration, DIMENSIONS, Dense, Embedding, Hashed, InjectionModel, Metadata, Parts, STACK_FEATURES, SideBySide,
     SourceResult, TokenBins, sigmoid, stack_features,
@@ -24,6 +26,8 @@ const FOLDS: usize = 5;
 const SOURCE_MASS: f32 = 2500.0;
 /// Rows that the trainer makes count less: they are many of few templates.
 const MADE_MASS: f32 = 1200.0;
+/// A source of fewer harmless rows counts less for the thresholds.
+const SOURCE_ROWS_MIN: usize = 100;
 const TEXT: SparseSettings = SparseSettings { bits: 19, epochs: 5, rate: 0.15, decay: 0.02 };
 const WINDOW: SparseSettings = SparseSettings { bits: 18, epochs: 5, rate: 0.15, decay: 0.02 };
 /// Harmless windows over this logit are shown again.
@@ -58,7 +62,7 @@ pub fn injection(
     tell("suffixes learned");
     let mut model = InjectionModel {
         metadata: Metadata {
-            id: "casemate-injection-3".into(),
+            id: "casemate-injection-4".into(),
             embedding: embedding.id().into(),
             seed,
             data: data.digests,
@@ -308,11 +312,30 @@ fn learn_stack(scored: &[Scored]) -> Result<Dense, TrainError> {
     Ok(fit::linear(&rows, STACK_FEATURES, &monotone)?)
 }
 
+/// The lowest threshold that at most `share` of the harmless scores reach, where every source counts the same, but for those of few rows.
+fn threshold_by_source(harmless: &[(&str, f32)], share: f64) -> f32 {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    harmless.iter().for_each(|(source, _)| *counts.entry(source).or_default() += 1);
+    let weight = |source: &str| 1.0 / counts.get(source).map_or(1, |n| (*n).max(SOURCE_ROWS_MIN)) as f64;
+    let total: f64 = harmless.iter().map(|(source, _)| weight(source)).sum();
+    let mut scores = harmless.to_vec();
+    scores.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let mut over = 0.0;
+    for (source, score) in scores {
+        over += weight(source);
+        if over > share * total {
+            return score.next_up();
+        }
+    }
+    1.0
+}
+
 fn calibrate(model: &mut InjectionModel, chat: &[Scored], content: &[Scored]) {
     let probability = |stack: &Dense, s: &Scored| sigmoid(stack.logit(&s.x));
     let thresholds = |stack: &Dense, scored: &[Scored]| {
-        let harmless: Vec<f32> = scored.iter().filter(|s| !s.positive).map(|s| probability(stack, s)).collect();
-        Thresholds { flag: threshold_at(&harmless, 0.01), block: threshold_at(&harmless, 0.001) }
+        let harmless: Vec<(&str, f32)> =
+            scored.iter().filter(|s| !s.positive).map(|s| (s.source.as_str(), probability(stack, s))).collect();
+        Thresholds { flag: threshold_by_source(&harmless, 0.01), block: threshold_by_source(&harmless, 0.001) }
     };
     let of_chat = thresholds(model.stack(Channel::Chat), chat);
     let of_content = thresholds(model.stack(Channel::Document), content);
@@ -340,5 +363,26 @@ fn calibrate(model: &mut InjectionModel, chat: &[Scored], content: &[Scored]) {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::threshold_by_source;
+
+    #[test]
+    fn a_large_source_decides_no_more_than_a_small_one() {
+        // A thousand rows far below, and a hundred of which every tenth is high.
+        let mut harmless = vec![("large", 0.1); 1000];
+        harmless.extend((0..100).map(|i| ("small", if i % 10 == 0 { 0.9 } else { 0.2 })));
+        let reached = |t: f32| {
+            [("large", 1000), ("small", 100)]
+                .map(|(name, n)| harmless.iter().filter(|(s, p)| *s == name && *p >= t).count() as f64 / f64::from(n))
+        };
+        let strict = threshold_by_source(&harmless, 0.04);
+        assert_eq!(reached(strict), [0.0, 0.0], "five of a hundred, sources alike, are over the share: {strict}");
+        let loose = threshold_by_source(&harmless, 0.06);
+        assert_eq!(reached(loose), [0.0, 0.1], "{loose}");
+        assert_eq!(threshold_by_source(&[], 0.01), 1.0);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::adjacency::TokenSampler;
 use super::synthetic_lists::{Vocabulary, list};
+use super::synthetic_tasks::task;
 use super::{Rng, Row, synthetic};
 use crate::model::Embedding;
 
@@ -22,6 +23,7 @@ const AGENT_HARMLESS_ROWS: usize = 1500;
 const NOTE_ROWS: usize = 2500;
 const NOTE_HARMLESS_ROWS: usize = 2000;
 const MAIL_ROWS: usize = 2000;
+const TASK_ROWS: usize = 6000;
 const SUFFIX_ROWS: usize = 1500;
 const DOCUMENTS: usize = 3500;
 const HARM_ROWS: usize = 3000;
@@ -42,6 +44,8 @@ pub struct Made {
 pub fn is_content(source: &str) -> bool {
     source.starts_with("pypi-")
         || source.starts_with("npm-")
+        || source.starts_with("crates-")
+        || source.starts_with("debs-")
         || matches!(
             source,
             "synthetic-indirect"
@@ -75,6 +79,19 @@ fn goals(rows: &[Row]) -> Vec<&str> {
         .collect()
 }
 
+/// Sentences of harmless prose and talk, for requests that do something with one.
+fn sentences(rows: &[Row]) -> Vec<&str> {
+    let prose = |r: &&Row| {
+        !r.positive && (r.source.starts_with("pypi-") || r.source == "pkg-chitchat" || r.source == "gpteacher-roleplay")
+    };
+    rows.iter()
+        .filter(prose)
+        .flat_map(|r| r.text.split_inclusive(['.', '!', '?', '\n']))
+        .map(str::trim)
+        .filter(|s| (15..140).contains(&s.len()) && s.contains(' ') && !s.contains(['{', '}']))
+        .collect()
+}
+
 /// Makes rows beside `rows`.
 pub fn rows(rows: &[Row], embedding: &Embedding, rng: &mut Rng) -> Made {
     let goals = goals(rows);
@@ -103,6 +120,8 @@ pub fn rows(rows: &[Row], embedding: &Embedding, rng: &mut Rng) -> Made {
     texts.extend((0..NOTE_ROWS).map(|_| row(synthetic::note(true, &goals, rng), true, "made-notes")));
     texts.extend((0..NOTE_HARMLESS_ROWS).map(|_| row(synthetic::note(false, &[], rng), false, "made-notes-harmless")));
     texts.extend((0..MAIL_ROWS).map(|_| row(synthetic::mail(rng), false, "made-mails")));
+    let sentences = sentences(rows);
+    texts.extend((0..TASK_ROWS).map(|_| row(task(&sentences, rng), false, "made-tasks")));
     let documents = (0..DOCUMENTS)
         .filter(|_| !carriers.is_empty())
         .map(|_| {

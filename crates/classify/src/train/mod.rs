@@ -20,6 +20,7 @@ mod synthetic_harm;
 mod synthetic_harm_prose;
 mod synthetic_lists;
 mod synthetic_plays;
+mod synthetic_tasks;
 mod synthetic_words;
 mod text_model;
 

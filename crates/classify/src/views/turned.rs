@@ -8,6 +8,9 @@ use crate::text::{Mapped, lexicon::Known};
 
 /// Disguised common words in a stretch, beyond the words in clear among them, before it is read that way: one may be chance.
 const WORDS_MIN: i32 = 2;
+/// Words of a stretch for each disguised common word in it, at most: of running text a third to a half is common words, of a request with an
+/// optimised suffix a sixth; among the names of a program a few look like one by chance.
+const WORDS_TO_ONE_MAX: usize = 8;
 
 pub(super) fn read(view: &View) -> Vec<(Reading, Mapped)> {
     let mut out = Vec::new();
@@ -58,6 +61,10 @@ fn stretch(view: &View, disguised: impl Fn(Known) -> bool) -> Option<Span> {
     }
     while last + 1 < view.known.len() && !view.known[last + 1].is_common() {
         last += 1;
+    }
+    let count = view.known[first..=last].iter().filter(|k| disguised(**k)).count();
+    if count * WORDS_TO_ONE_MAX < last + 1 - first {
+        return None;
     }
     Some(Span::new(view.words[first].start as usize, view.words[last].end as usize))
 }
