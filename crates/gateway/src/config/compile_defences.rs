@@ -241,11 +241,16 @@ impl Compiler<'_> {
         match onnx_model(settings, self.base, a.library.as_deref(), raw?, &tokens?) {
             Ok(model) => Some(AdviserBy::Model(Arc::new(model))),
             Err(error) => {
-                self.problem(
-                    path,
-                    error.to_string(),
-                    "use a text classifier with the tokenizer that it was trained with",
-                );
+                let remedy = match &error {
+                    OnnxError::Settings(_) => {
+                        "choose `tokens_max` from 16 to 8192, `pieces_max` from 1, and two labels or more"
+                    }
+                    OnnxError::Runtime(_) => {
+                        "name with `library` one that is there, or take it out; see `--features onnx-ort`"
+                    }
+                    _ => "use a text classifier with the tokenizer that it was trained with",
+                };
+                self.problem(path, error.to_string(), remedy);
                 None
             }
         }
