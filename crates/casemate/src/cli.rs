@@ -331,7 +331,8 @@ pub(crate) struct TrainToxicityArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainClassifierArgs {
-    /// Labelled rows: JSON lines (`text`, `label` 0 or 1), plain or gzip
+    /// Labelled rows: JSON lines (`text`, `label` 0 or 1), plain or gzip, or folders of them. Label 1 is what is to be found;
+    /// label 0 is all else, with some hundred rows of ordinary traffic among them
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     pub(crate) data: Vec<PathBuf>,
     /// Name of the check: small letters, digits and dashes
@@ -340,7 +341,7 @@ pub(crate) struct TrainClassifierArgs {
     /// Folder to write to
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) out: PathBuf,
-    /// Seed
+    /// Seed; the one of the shipped models when left out
     #[arg(long)]
     pub(crate) seed: Option<u64>,
 }
@@ -364,10 +365,10 @@ pub(crate) struct TrainCalibrateArgs {
     /// What it is
     #[arg(long, value_enum, default_value = "injection")]
     pub(crate) kind: TrainedKind,
-    /// Channel whose thresholds are chosen
+    /// Channel whose thresholds are chosen; of a model of --kind text there is one pair for all
     #[arg(long, value_enum, default_value = "chat")]
     pub(crate) channel: ChannelArg,
-    /// File to write
+    /// File to write: a tier names that of a check of your own; those of injection and toxicity count once they are built in
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
 }
@@ -377,7 +378,7 @@ pub(crate) struct TrainEvalArgs {
     /// Labelled rows
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     pub(crate) data: Vec<PathBuf>,
-    /// A model of --kind text; that of this program when left out
+    /// A model of that kind; that of this program when left out
     #[arg(long, value_name = "FILE")]
     pub(crate) model: Option<PathBuf>,
     /// What is evaluated

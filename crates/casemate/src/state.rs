@@ -44,11 +44,22 @@ pub(crate) async fn open(config: &Config) -> Result<Arc<dyn Store>, Failure> {
 /// A store's error as a person is told of it.
 pub(crate) fn store_failure(error: &StoreError) -> Failure {
     match error {
-        StoreError::NotFound { .. } | StoreError::Conflict { .. } => {
-            Failure::usage("cannot do that", error.to_string())
+        StoreError::NotFound { kind, .. } | StoreError::Conflict { kind, .. } => {
+            Failure::usage("cannot do that", error.to_string()).remedy(where_listed(kind))
         }
         _ => Failure::internal("the store did not answer", error)
             .remedy("`casemate doctor` tests the store and says more"),
+    }
+}
+
+/// Where a person sees what there is of this kind, and how it stands.
+fn where_listed(kind: &str) -> &'static str {
+    match kind {
+        "approval" => "`casemate approvals list --all` shows what there is and who may answer",
+        "case" => "`casemate case list` shows what there is",
+        "key" => "`casemate key list` shows what there is",
+        "ruling" => "`casemate feedback list` shows what there is",
+        _ => "look at the console, which shows what there is",
     }
 }
 

@@ -46,7 +46,7 @@ impl<'a> Wiring<'a> {
         for (place, source) in written.secret_sources() {
             match self.secret(source) {
                 Ok(secret) => drop(secrets.insert(place, secret)),
-                Err(why) => problems.push(self.problem(&place, why)),
+                Err(why) => problems.push(self.problem(&place, why).remedy(where_to_put(source))),
             }
         }
         if !secrets.contains_key(PEPPER) {
@@ -69,7 +69,7 @@ impl<'a> Wiring<'a> {
     /// The pepper under which key digests are made: the configured one, or one made at the first start.
     pub(crate) fn pepper(&self) -> Result<Secret<String>, Failure> {
         if let Some(source) = &self.config.gateway.pepper {
-            return self.secret(source).map_err(|why| self.problem(PEPPER, why));
+            return self.secret(source).map_err(|why| self.problem(PEPPER, why).remedy(where_to_put(source)));
         }
         let bytes = SecretFiles::under(&self.config.data_dir).bytes32("key-pepper")?;
         Ok(Secret::new(bytes.expose().iter().map(|b| format!("{b:02x}")).collect()))
@@ -208,6 +208,14 @@ impl KeyIssuer for Issuer {
 #[expect(clippy::disallowed_methods, reason = "the binary is the one that reads the environment")]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// What to do about a secret that is not where the configuration says.
+fn where_to_put(source: &SecretSource) -> String {
+    match source {
+        SecretSource::Env(name) => format!("set {name} in the environment of this program"),
+        SecretSource::File(path) => format!("write it to {}, readable by this user alone", path.display()),
+    }
 }
 
 fn read_file(path: &Path) -> std::io::Result<String> {

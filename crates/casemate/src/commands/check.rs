@@ -26,7 +26,8 @@ pub(super) fn run(global: &Global) -> Done {
         for p in &problems {
             p.print(Format::Human);
         }
-        output::line(format!("{} problems", problems.len()));
+        let s = if problems.len() == 1 { "" } else { "s" };
+        output::line(format!("{} problem{s}", problems.len()));
     }
     Ok(if problems.is_empty() { Exit::Ok } else { Exit::Usage })
 }

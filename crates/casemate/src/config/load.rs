@@ -35,12 +35,17 @@ fn parse<T: DeserializeOwned>(text: &str, shown: &str) -> Result<T, Failure> {
     serde_saphyr::from_str(text).map_err(|error| explain(&error, text, shown))
 }
 
+/// Ways to name a secret: what stands in their place is likely the secret itself, and is not repeated.
+const SECRET_SOURCES: &[&str] = &["env", "file"];
+
 fn explain(error: &YamlError, text: &str, shown: &str) -> Failure {
     let error = error.without_snippet();
+    let secret = matches!(error, YamlError::SerdeUnknownVariant { expected, .. } if *expected == SECRET_SOURCES);
     let place = error.location().map_or_else(
         || shown.to_owned(),
         |l| {
             let line = usize::try_from(l.line()).ok().and_then(|n| text.lines().nth(n.checked_sub(1)?));
+            let line = line.filter(|_| !secret);
             let shown_line = line.map(|l| format!(": `{}`", l.trim())).unwrap_or_default();
             format!("{shown}, line {}, column {}{shown_line}", l.line(), l.column())
         },
@@ -49,6 +54,10 @@ fn explain(error: &YamlError, text: &str, shown: &str) -> Failure {
         YamlError::SerdeUnknownField { field, expected, .. } => {
             (format!("unknown key `{field}`"), suggestion(field, expected))
         }
+        YamlError::SerdeUnknownVariant { .. } if secret => (
+            "a secret is named here, never written".to_owned(),
+            "write {env: NAME} or {file: PATH}, and replace the secret if this file was seen by others".to_owned(),
+        ),
         YamlError::SerdeUnknownVariant { variant, expected, .. } => {
             (format!("unknown value `{variant}`"), suggestion(variant, expected))
         }
@@ -147,5 +156,18 @@ mod tests {
         for (a, b, d) in [("", "abc", 3), ("listen", "lisetn", 1), ("kitten", "sitting", 3), ("same", "same", 0)] {
             assert_eq!(distance(a, b), d, "{a} {b}");
         }
+    }
+
+    #[test]
+    fn a_secret_that_was_written_is_not_repeated() {
+        #[derive(Debug, Deserialize)]
+        struct Keyed {
+            #[expect(dead_code, reason = "it is never made")]
+            api_key: casemate_finding::SecretSource,
+        }
+        let failure = parse::<Keyed>("api_key: hunter2-hunter2\n", "c.yaml").expect_err("no secret stands there");
+        let told = serde_json::to_string(&failure).expect("JSON");
+        assert!(!told.contains("hunter2"), "{told}");
+        assert!(told.contains("line 1") && told.contains("{env: NAME}"), "{told}");
     }
 }

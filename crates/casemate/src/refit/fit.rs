@@ -32,7 +32,15 @@ pub(crate) fn anchors(files: &[PathBuf]) -> Result<Vec<Example>, Failure> {
         score: c.assess(text, Channel::Chat).injection,
         attack,
     };
-    Ok(train::read(files)?.rows.iter().map(|row| example(&row.text, row.positive)).collect())
+    let rows = train::read(files)?.rows;
+    let attacks = rows.iter().filter(|r| r.positive).count();
+    if attacks == 0 || attacks == rows.len() {
+        let why = format!("{attacks} of {} anchors are attacks: rows of one kind hold nothing back", rows.len());
+        return Err(
+            Failure::usage("cannot refit", why).remedy("give anchors of both kinds, with label 0 and with label 1")
+        );
+    }
+    Ok(rows.iter().map(|row| example(&row.text, row.positive)).collect())
 }
 
 /// Fits a correction to the verdicts.

@@ -72,6 +72,10 @@ fn a_tool_call_is_listed_shown_allowed_and_denied() {
             store.claim_calls(&[question(id)], 8, Clock::system().now()).await.expect("asks");
         }
     });
+    for args in [&["show", "ap-0"][..], &["allow", "ap-0", "--by", "ann", "--reason", "ok"]] {
+        refused(&here(args), "no approval ap-0");
+        refused(&here(args), "do      `casemate approvals list --all`");
+    }
     let listed = json(&here(&["list", "--format", "json"]));
     assert_eq!(listed["approvals"].as_array().map(Vec::len), Some(2));
     assert!(stdout(&here(&["list"])).contains("May m call mail?"));

@@ -19,7 +19,9 @@ fn people(dir: &Path) {
         std::fs::create_dir_all(&folder).expect("a folder");
         let path = folder.join("casemate.db");
         let store = SqliteStore::open(path, Clock::system(), SqliteOptions::default()).await.expect("opens");
-        for (name, role) in [("ann", Role::Approver), ("bob", Role::Admin), ("vic", Role::Viewer)] {
+        for (name, role) in
+            [("ann", Role::Approver), ("bob", Role::Admin), ("ana", Role::Analyst), ("vic", Role::Viewer)]
+        {
             let person = Person {
                 name: name.into(),
                 password_hash: String::new(),
@@ -62,10 +64,21 @@ fn verdicts_are_learned_listed_and_taken_back_and_loosening_takes_two() {
     refused(&withdraw(&["--by", "ann"]), "it takes two people");
     assert_eq!(json(&withdraw(&["--by", "ann", "--second", "bob"]))["withdrawn"], true);
     assert_eq!(json(&withdraw(&["--by", "ann", "--second", "bob"]))["withdrawn"], false);
+    let again = json(&learn(&["--label", "attack", "--by", "ann"]));
+    assert_eq!(again["new"], true, "what was taken back counts no more: it is said anew");
+    assert_ne!(again["id"], id);
+    assert!(learned_state(dir.path(), again["id"].as_str().expect("an id")).contains("active"));
+    assert!(learned_state(dir.path(), id).contains("withdrawn"));
     refused(&run(dir.path(), &["feedback", "withdraw", "r9", "--by", "ann"]), "there is no ruling r9");
     assert_eq!(run(dir.path(), &["audit", "verify"]).status.code(), Some(0));
     std::fs::write(dir.path().join("text"), " \n").expect("writes");
     refused(&learn(&["--label", "attack", "--by", "ann"]), "empty");
+}
+
+/// The line of a ruling as a person sees it.
+fn learned_state(dir: &Path, id: &str) -> String {
+    let listed = stdout(&run(dir, &["feedback", "list"]));
+    listed.lines().find(|l| l.starts_with(id)).expect("is listed").to_owned()
 }
 
 /// Sure rows of both kinds, written for this test.
@@ -97,7 +110,11 @@ fn a_refit_is_tried_promoted_and_rolled_back() {
         std::fs::write(dir.path().join("text"), format!("{PORTER}, caller number {n}")).expect("writes");
         json(&call("feedback learn text --label attack --by ann"));
     }
+    std::fs::write(dir.path().join("one.jsonl"), "{\"text\": \"a\", \"label\": 1}\n").expect("writes");
+    refused(&call("feedback refit --anchors one.jsonl --out c.bin"), "rows of one kind hold nothing back");
     assert_eq!(json(&call("feedback refit --anchors rows.jsonl --out c.bin"))["verdicts"], 3);
+    std::fs::write(dir.path().join("none.jsonl"), "").expect("writes");
+    refused(&call("feedback shadow --candidate c.bin --data none.jsonl"), "there is no row in it");
     let report = json(&call("feedback shadow --candidate c.bin --data rows.jsonl"));
     assert_eq!((&report["report"]["harmless"], &report["report"]["new_misses"]), (&60.into(), &0.into()), "{report}");
 
@@ -112,6 +129,9 @@ fn a_refit_is_tried_promoted_and_rolled_back() {
     let done = json(&call("feedback promote --candidate c.bin --data rows.jsonl --by ann --second bob --rows-min 50"));
     assert_eq!(done["version"], 2);
 
+    refused(&call("feedback withdraw release-2 --by ana --second bob"), "takes the role approver");
+    assert!(learned_state(dir.path(), "release-2").contains(" active "));
+    assert!(learned_state(dir.path(), "release-1").contains(" passed "), "another is in force");
     refused(&call("feedback rollback --to 1 --by ann"), "it takes two people");
     refused(&call("feedback rollback --to 9 --by ann --second bob"), "there is no release 9");
     assert_eq!(json(&call("feedback rollback --to 1 --by ann --second bob"))["version"], 3);

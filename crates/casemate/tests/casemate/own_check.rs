@@ -139,6 +139,29 @@ fn a_leaked_price_list_is_blocked_by_a_check_that_was_trained_for_it() {
 }
 
 #[test]
+fn a_log_that_goes_to_a_file_holds_no_colours_and_a_missing_secret_is_told_with_a_remedy() {
+    let dir = tempfile::tempdir().expect("a folder");
+    rows(dir.path(), "rows.jsonl", &[0, 1]);
+    let text = "gateway:\n  advisers:\n    - {name: a, kind: lakera_guard, endpoint: 'https://guard.example', api_key: {env: NO_SUCH_NAME}}\n";
+    std::fs::write(dir.path().join("casemate.yaml"), text).expect("writes");
+    let said = stderr(&run(dir.path(), &["check"]));
+    assert!(said.contains("set NO_SUCH_NAME in the environment"), "{said}");
+    let text = format!(
+        "gateway:\n  listen: 127.0.0.1:{}\n  upstreams:\n    - {{name: local, dialect: openai, base_url: 'http://127.0.0.1:9'}}\n",
+        free_port()
+    );
+    std::fs::write(dir.path().join("casemate.yaml"), text).expect("writes");
+    let mut gateway = casemate();
+    // Colours would be wanted, if a terminal were there.
+    gateway.env_remove("NO_COLOR").current_dir(dir.path()).arg("gateway").stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut running = Running(gateway.spawn().expect("starts"));
+    let mut first = String::new();
+    BufReader::new(running.0.stderr.as_mut().expect("piped")).read_line(&mut first).expect("logs");
+    running.kill();
+    assert!(first.contains("INFO") && !first.contains('\u{1b}'), "{first:?}");
+}
+
+#[test]
 fn a_check_that_does_not_load_fails_the_start_with_file_and_line() {
     let dir = tempfile::tempdir().expect("a folder");
     std::fs::write(dir.path().join("broken.bin"), "not a model").expect("writes");

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::process::{run, stderr, stdout};
+use crate::process::{json, refused, run, stderr, stdout};
 
 /// Rows about prices (1) and about other work (0), written for this test.
 pub(crate) fn rows(dir: &Path, name: &str, labels: &[u8]) {
@@ -71,6 +71,90 @@ fn one_class_a_broken_row_and_a_bad_name_are_refused_with_the_reason() {
     assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
 }
 
+#[test]
+fn a_file_that_will_not_do_is_told_with_its_line_and_what_to_do() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let row = "{\"text\": \"a\", \"label\": 1}\n";
+    let latin = [row.as_bytes(), b"{\"text\": \"caf\xe9\", \"label\": 1}\n"].concat();
+    for (name, bytes, said) in [
+        (
+            "cut.jsonl",
+            format!("{row}{{\"text\": \"b\"").into_bytes(),
+            &["cut.jsonl, line 2", "at column", "correct it"][..],
+        ),
+        ("latin.jsonl", latin, &["latin.jsonl, line 2", "not UTF-8", "iconv"]),
+        ("empty.jsonl", vec![], &["empty.jsonl", "no row", "each line is"]),
+        ("blank.jsonl", b"{\"text\": \" \", \"label\": 1}\n".to_vec(), &["1 rows without text", "no row"]),
+        ("few.jsonl", row.as_bytes().to_vec(), &["few.jsonl", "1 rows are positive", "label 1 (positive)"]),
+        ("broken.jsonl", vec![0x1f, 0x8b, 8, 0], &["broken.jsonl", "gzip file is broken"]),
+    ] {
+        std::fs::write(dir.path().join(name), bytes).expect("writes");
+        let output = train(dir.path(), name, "out");
+        for part in said {
+            refused(&output, part);
+        }
+        assert!(!dir.path().join("out").exists(), "{name}");
+    }
+    refused(&train(dir.path(), "nowhere.jsonl", "out"), "name a file of JSON lines");
+    std::fs::write(dir.path().join("empty.jsonl"), "").expect("writes");
+    refused(&run(dir.path(), &["train", "eval", "--data", "empty.jsonl"]), "no row");
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_first_row() {
+    let dir = tempfile::tempdir().expect("a folder");
+    rows(dir.path(), "rows.jsonl", &[0, 1]);
+    let text = std::fs::read_to_string(dir.path().join("rows.jsonl")).expect("reads");
+    std::fs::write(dir.path().join("marked.jsonl"), format!("\u{feff}{text}")).expect("writes");
+    json(&train(dir.path(), "marked.jsonl", "out"));
+}
+
+#[test]
+fn a_check_that_blocks_everyday_texts_comes_with_a_warning() {
+    let dir = tempfile::tempdir().expect("a folder");
+    // Harmless rows of one narrow kind, so that whatever is longer or other looks like the rest.
+    let narrow: String = (0..200)
+        .map(|n| {
+            let text = if n % 2 == 0 {
+                format!("ok {n}")
+            } else {
+                format!("Our internal price for the pump of type {n} is low.")
+            };
+            format!("{{\"text\": \"{text}\", \"label\": {}}}\n", n % 2)
+        })
+        .collect();
+    std::fs::write(dir.path().join("narrow.jsonl"), narrow).expect("writes");
+    let output = train(dir.path(), "narrow.jsonl", "out");
+    let told = json(&output);
+    let blocked = told["everyday"]["blocked"].as_u64().expect("a number");
+    assert!(blocked * 20 > told["everyday"]["texts"].as_u64().expect("a number"), "{told}");
+    assert!(stderr(&output).contains("rows of ordinary traffic with label 0"), "{}", stderr(&output));
+    let card = std::fs::read_to_string(dir.path().join("out/price-list.results.md")).expect("reads");
+    assert!(card.contains(&format!("{blocked} blocked")), "{card}");
+}
+
+#[test]
+fn a_model_is_judged_by_itself_and_one_of_another_kind_is_told() {
+    let dir = tempfile::tempdir().expect("a folder");
+    rows(dir.path(), "rows.jsonl", &[0, 1]);
+    harmless(dir.path(), "harmless.jsonl", 1000);
+    let (ours, toxicity) = (shipped("injection.bin"), shipped("toxicity.bin"));
+    let call = |args: &[&str]| run(dir.path(), &[&["train"], args].concat());
+    let shipped = call(&["eval", "--data", "rows.jsonl"]);
+    let named = call(&["eval", "--data", "rows.jsonl", "--model", &ours]);
+    assert_eq!(stdout(&named), stdout(&shipped), "the model that ships, named, says what it says unnamed");
+    json(&call(&["calibrate", "--data", "harmless.jsonl", "--model", &ours, "--out", "low.bin", "--format", "json"]));
+    assert_eq!(call(&["eval", "--data", "rows.jsonl", "--model", "low.bin"]).status.code(), Some(0));
+    refused(&call(&["eval", "--data", "rows.jsonl", "--model", &toxicity]), "say `--kind text`");
+    refused(&call(&["eval", "--kind", "text", "--data", "rows.jsonl", "--model", &ours]), "say `--kind injection`");
+    let out = ["--out", "c.bin"];
+    refused(
+        &call(&[&["calibrate", "--data", "harmless.jsonl", "--model", &toxicity], &out[..]].concat()),
+        "--kind text",
+    );
+    refused(&call(&["eval", "--kind", "text", "--data", "rows.jsonl", "--model", "."]), "it is no file");
+}
+
 /// A model that ships.
 fn shipped(name: &str) -> String {
     format!("{}/../../models/{name}", env!("CARGO_MANIFEST_DIR"))
@@ -130,6 +214,7 @@ fn the_models_that_ship_are_not_trained_from_one_class() {
         let output = run(dir.path(), &args);
         assert_eq!(output.status.code(), Some(2), "{what}: {}{}", stdout(&output), stderr(&output));
         assert!(stderr(&output).contains("positive"), "{what}: {}", stderr(&output));
+        assert!(stderr(&output).contains("harmless.jsonl"), "{what}: {}", stderr(&output));
         assert!(!dir.path().join("out").join(format!("{what}.bin")).exists());
     }
 }

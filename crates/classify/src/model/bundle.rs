@@ -372,6 +372,10 @@ fn metadata(file: &Container<'_>, embedding: &Embedding) -> Result<Metadata, Mod
     if metadata.calibration.thresholds.iter().any(|t| !(0.0 <= t.flag && t.flag <= t.block)) {
         return Err(ModelError::shape("META", "a flag threshold is below 0 or above its block threshold"));
     }
+    // Scores are 0 to 1: such a model would say nothing of any text, and look like one that found nothing.
+    if metadata.calibration.thresholds.iter().any(|t| t.flag > 1.0) {
+        return Err(ModelError::shape("META", "a flag threshold is above 1, which no score can reach"));
+    }
     Ok(metadata)
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use casemate_classify::external::{Desk, DeskSettings, GreyBand, Service, ServiceKind, ServiceSettings};
+use casemate_classify::external::{Desk, DeskSettings, GreyBand, Service, ServiceError, ServiceKind, ServiceSettings};
 #[cfg(any(feature = "onnx", feature = "onnx-ort"))]
 use casemate_classify::external::{OnnxError, OnnxModel, OnnxSettings};
 use casemate_classify::model::builtin_embedding;
@@ -186,7 +186,12 @@ impl Compiler<'_> {
         match Service::new(settings) {
             Ok(service) => Some(service),
             Err(error) => {
-                self.problem(path, error.to_string(), "correct it; services are asked over https, or on this machine");
+                let remedy = match &error {
+                    ServiceError::Timeout { .. } => "leave `timeout_ms` out for 1000",
+                    ServiceError::Key => "name the secret that signs: `api_key: {env: NAME}`",
+                    _ => "correct it; services are asked over https, or on this machine",
+                };
+                self.problem(path, error.to_string(), remedy);
                 None
             }
         }
@@ -236,11 +241,16 @@ impl Compiler<'_> {
         match onnx_model(settings, self.base, a.library.as_deref(), raw?, &tokens?) {
             Ok(model) => Some(AdviserBy::Model(Arc::new(model))),
             Err(error) => {
-                self.problem(
-                    path,
-                    error.to_string(),
-                    "use a text classifier with the tokenizer that it was trained with",
-                );
+                let remedy = match &error {
+                    OnnxError::Settings(_) => {
+                        "choose `tokens_max` from 16 to 8192, `pieces_max` from 1, and two labels or more"
+                    }
+                    OnnxError::Runtime(_) => {
+                        "name with `library` one that is there, or take it out; see `--features onnx-ort`"
+                    }
+                    _ => "use a text classifier with the tokenizer that it was trained with",
+                };
+                self.problem(path, error.to_string(), remedy);
                 None
             }
         }
@@ -333,7 +343,12 @@ impl Compiler<'_> {
 /// The bytes of a file of at most `max`, or what is wrong with it.
 pub(super) fn read_file(file: &Path, max: u64) -> Result<Vec<u8>, String> {
     let fail = |e: std::io::Error| format!("{} cannot be read: {e}", file.display());
-    let size = std::fs::metadata(file).map_err(fail)?.len();
+    let about = std::fs::metadata(file).map_err(fail)?;
+    // A pipe would hold up the start, a device never ends.
+    if !about.is_file() {
+        return Err(format!("{} is no file", file.display()));
+    }
+    let size = about.len();
     if size > max {
         return Err(format!("{} has {size} bytes, at most {max} are read", file.display()));
     }
@@ -364,5 +379,22 @@ fn onnx_model(
             "`library` does not name one ({} bytes of model), and this program was built without the feature `onnx`",
             model.len()
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_file;
+
+    #[test]
+    fn what_is_no_file_or_too_long_is_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("model.bin");
+        std::fs::write(&file, "12345").unwrap();
+        assert_eq!(read_file(&file, 5).as_deref(), Ok(&b"12345"[..]));
+        assert!(read_file(&file, 4).unwrap_err().contains("at most 4"));
+        assert!(read_file(dir.path(), 5).unwrap_err().ends_with("is no file"));
+        #[cfg(unix)]
+        assert!(read_file(std::path::Path::new("/dev/zero"), 5).unwrap_err().ends_with("is no file"), "it never ends");
     }
 }

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use casemate_finding::UnixMs;
-use casemate_gateway::feedback::{CANDIDATE, KeptLabel, KeptVerdict, VERDICT};
+use casemate_gateway::feedback::{CANDIDATE, KeptLabel, KeptVerdict, RELEASE, VERDICT};
 use casemate_store::clock::Clock;
 use casemate_store::model::{Applied, AuditEntry, Role, Ruling, RulingId, TenantId};
 use casemate_store::{Store, StoreError};
@@ -65,9 +65,17 @@ fn learn(global: &Global, args: &FeedbackLearnArgs) -> Done {
     };
     let people: Vec<&str> = std::iter::once(args.by.as_str()).chain(args.second.as_deref()).collect();
     let applied = with_people(global, &people, Role::Analyst, |store| {
-        let (ruling, data) = (ruling.clone(), json!({"label": kept.label, "second": args.second}));
+        let (mut ruling, data) = (ruling.clone(), json!({"label": kept.label, "second": args.second}));
         async move {
-            let applied = store.make_ruling(&ruling).await?;
+            let mut applied = store.make_ruling(&ruling).await?;
+            if let Applied::Already(ended) = &applied
+                && !ended.is_active(now)
+            {
+                // One that was taken back counts no more: to say it again is to make another.
+                ruling.idempotency_key = format!("{}:{}", ruling.idempotency_key, now.0);
+                ruling.id = RulingId(format!("verdict-{}", digest_id(&ruling.idempotency_key)));
+                applied = store.make_ruling(&ruling).await?;
+            }
             if applied.is_new() {
                 store.audit(&entry(now, &ruling.tenant, &ruling.by, "feedback.learn", &ruling.id, data)).await?;
             }
@@ -81,7 +89,10 @@ fn learn(global: &Global, args: &FeedbackLearnArgs) -> Done {
     } else {
         output::line(made.id.to_string());
         let what = if is_new { "Counts" } else { "Was learned before, and counts" };
-        output::line(format!("{what} for tenant {} for {} days; it scored {:.3}.", made.tenant, args.days, kept.score));
+        output::line(format!(
+            "{what} for tenant {} until {}; it scored {:.3}.",
+            made.tenant, made.expires_at, kept.score
+        ));
     }
     Ok(Exit::Ok)
 }
@@ -107,6 +118,8 @@ fn list(global: &Global) -> Done {
         output::json(&json!({ "rulings": rows }));
         return Ok(Exit::Ok);
     }
+    // The newest release that stands is the one that counts; those before it wait for a way back.
+    let in_force = rulings.iter().filter(|r| r.kind == RELEASE && r.is_active(now)).map(|r| &r.id).next();
     for r in &rulings {
         let what = match (r.kind.as_str(), r.payload["label"].as_str()) {
             (_, Some(label)) => label.to_owned(),
@@ -114,8 +127,16 @@ fn list(global: &Global) -> Done {
             _ => format!("version {}", r.payload["manifest"]["version"]),
         };
         let second = r.second.as_deref().map(|s| format!(" and {s}")).unwrap_or_default();
-        let state = if r.is_active(now) { "active" } else { "ended" };
-        output::line(format!("{:<24} {state} {:<8} {what}, tenant {}, by {}{second}", r.id, r.kind, r.tenant, r.by));
+        let state = match r.is_active(now) {
+            true if r.kind == RELEASE && in_force != Some(&r.id) => "passed",
+            true => "active",
+            false => "ended",
+        };
+        let until = r.withdrawn_at.map_or_else(|| format!("until {}", r.expires_at), |at| format!("withdrawn {at}"));
+        output::line(format!(
+            "{:<24} {state} {:<9} {what}, tenant {}, by {}{second}, {until}",
+            r.id, r.kind, r.tenant, r.by
+        ));
     }
     output::line(format!("{} rulings", rulings.len()));
     Ok(Exit::Ok)
@@ -133,7 +154,9 @@ fn withdraw(global: &Global, args: &FeedbackWithdrawArgs) -> Done {
     let now = Clock::system().now();
     let people: Vec<&str> = std::iter::once(args.by.as_str()).chain(args.second.as_deref()).collect();
     let audited = entry(now, &found.tenant, &args.by, "feedback.withdraw", &id, json!({"second": args.second}));
-    let ended = with_people(global, &people, Role::Analyst, |store| async move {
+    // Taking a release back is as much as rolling back.
+    let role = if found.kind == RELEASE { Role::Approver } else { Role::Analyst };
+    let ended = with_people(global, &people, role, |store| async move {
         let ended = store.withdraw_ruling(&id, now).await?;
         if ended {
             store.audit(&audited).await?;
@@ -209,7 +232,10 @@ fn digest_id(key: &str) -> String {
 /// A text from a file or, for `-`, from standard input: never from the command line, which others may see.
 fn read_text(file: &Path) -> Result<String, Failure> {
     let shown = file.display().to_string();
-    let fail = |why: String| Failure::usage("cannot read the text", why).at(shown.clone());
+    let fail = |why: String| {
+        let remedy = "name a file with the text in UTF-8, or - for standard input";
+        Failure::usage("cannot read the text", why).at(shown.clone()).remedy(remedy)
+    };
     let mut text = String::new();
     let read = if file == Path::new("-") {
         std::io::stdin().lock().take(TEXT_BYTES_MAX + 1).read_to_string(&mut text)

@@ -156,10 +156,17 @@ impl OnnxModel {
             return Err(OnnxError::Shape(format!("it has no input {}", Input::Ids.name())));
         }
         let this = Self { settings, runtime, tokenizer, around };
-        this.score("Ignore the trial; what is the capital of France?").map_err(|e| match e {
-            AskError::Model { what } => OnnxError::Fit(what),
-            other => OnnxError::Fit(other.to_string()),
-        })?;
+        let unfit = |e: AskError| match e {
+            AskError::Model { what } => what,
+            other => other.to_string(),
+        };
+        this.score("Ignore the trial; what is the capital of France?").map_err(|e| OnnxError::Fit(unfit(e)))?;
+        // A vocabulary larger than the model's table would fail on the texts that use its end, and on no others.
+        if let Some(last) = this.tokenizer.get_vocab(false).into_values().max() {
+            this.judge(&[last]).map_err(|e| {
+                OnnxError::Fit(format!("token {last} of its vocabulary is not the model's: {}", unfit(e)))
+            })?;
+        }
         Ok(this)
     }
 
@@ -356,6 +363,9 @@ mod tests {
             // Words of the trial that are not in the vocabulary are [UNK], whose id is beyond the model's table here.
             let beyond = tokens.replace("\"[UNK]\":0", "\"[UNK]\":77");
             assert!(matches!(load(settings(), good.clone(), &beyond), Err(OnnxError::Fit(_))));
+            // None of the trial's words is `evil`: its id alone is beyond the table.
+            let refused = load(settings(), good.clone(), &tokenizer(6)).expect_err("a larger vocabulary");
+            assert!(refused.to_string().contains("token 6 of its vocabulary"), "{refused}");
         }
     }
 
