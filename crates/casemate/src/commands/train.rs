@@ -70,7 +70,7 @@ fn classifier(global: &Global, args: &TrainClassifierArgs) -> Done {
     write_model(global, &args.out, &args.name, &trained, Some(everyday))?;
     if everyday.is_too_broad() {
         progress::say(
-            "warning: this check blocks texts that have nothing to do with it: its rows with label 0 are too much alike. Add \
+            "warning: this check blocks texts that have nothing to do with it: what has label 1 is too much like ordinary traffic. Add \
              some hundred rows of ordinary traffic with label 0, whatever they are about, and train again.",
         );
     }

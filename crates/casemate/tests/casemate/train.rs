@@ -110,27 +110,38 @@ fn a_byte_order_mark_is_no_part_of_the_first_row() {
 }
 
 #[test]
-fn a_check_that_blocks_everyday_texts_comes_with_a_warning() {
+fn a_check_of_narrow_rows_leaves_everyday_texts_alone_and_one_that_does_not_comes_with_a_warning() {
     let dir = tempfile::tempdir().expect("a folder");
-    // Harmless rows of one narrow kind, so that whatever is longer or other looks like the rest.
-    let narrow: String = (0..200)
-        .map(|n| {
-            let text = if n % 2 == 0 {
-                format!("ok {n}")
-            } else {
-                format!("Our internal price for the pump of type {n} is low.")
-            };
-            format!("{{\"text\": \"{text}\", \"label\": {}}}\n", n % 2)
-        })
-        .collect();
-    std::fs::write(dir.path().join("narrow.jsonl"), narrow).expect("writes");
-    let output = train(dir.path(), "narrow.jsonl", "out");
-    let told = json(&output);
-    let blocked = told["everyday"]["blocked"].as_u64().expect("a number");
-    assert!(blocked * 20 > told["everyday"]["texts"].as_u64().expect("a number"), "{told}");
-    assert!(stderr(&output).contains("rows of ordinary traffic with label 0"), "{}", stderr(&output));
-    let card = std::fs::read_to_string(dir.path().join("out/price-list.results.md")).expect("reads");
-    assert!(card.contains(&format!("{blocked} blocked")), "{card}");
+    let narrow = ["Our internal price for the pump of type {n} is low."];
+    // What is everyday, labelled as what is to be found.
+    let broad = [
+        "What is the capital of country {n}, and why is it not its largest city?",
+        "Translate into Spanish: the train to platform {n} leaves every twenty minutes.",
+        "Preheat the oven to {n} degrees and whisk three eggs with the sugar.",
+        "The meeting moved to room {n}. Please bring the figures of last quarter.",
+        "Explain to a ten-year-old how machine {n} comes about.",
+        "Your parcel {n} left the depot this morning and arrives tomorrow.",
+    ];
+    for (name, found, is_broad) in [("narrow.jsonl", narrow.as_slice(), false), ("broad.jsonl", broad.as_slice(), true)]
+    {
+        let rows: String = (0..240)
+            .map(|n| {
+                let text =
+                    if n % 2 == 0 { "ok {n}" } else { found[n / 2 % found.len()] }.replace("{n}", &n.to_string());
+                format!("{{\"text\": \"{text}\", \"label\": {}}}\n", n % 2)
+            })
+            .collect();
+        std::fs::write(dir.path().join(name), rows).expect("writes");
+        let output = train(dir.path(), name, name.trim_end_matches(".jsonl"));
+        let told = json(&output);
+        let blocked = told["everyday"]["blocked"].as_u64().expect("a number");
+        let texts = told["everyday"]["texts"].as_u64().expect("a number");
+        assert_eq!(blocked * 20 > texts, is_broad, "{told}");
+        assert_eq!(stderr(&output).contains("rows of ordinary traffic with label 0"), is_broad, "{}", stderr(&output));
+        let card = dir.path().join(name.trim_end_matches(".jsonl")).join("price-list.results.md");
+        let card = std::fs::read_to_string(card).expect("reads");
+        assert!(card.contains(&format!("{blocked} blocked")), "{card}");
+    }
 }
 
 #[test]

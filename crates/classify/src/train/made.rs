@@ -26,6 +26,7 @@ const MAIL_ROWS: usize = 2000;
 const TASK_ROWS: usize = 6000;
 const SUFFIX_ROWS: usize = 1500;
 const DOCUMENTS: usize = 3500;
+const EVERYDAY_ROWS: usize = 600;
 const HARM_ROWS: usize = 3000;
 const HARM_PROSE_ROWS: usize = 3000;
 const ADVERT_ROWS: usize = 1500;
@@ -165,6 +166,34 @@ pub fn harm(seed: u64) -> Vec<Row> {
     }
     rows.extend((0..NUMBER_ROWS).map(|_| row(synthetic::numbers(&mut rng), false, "made-numbers")));
     rows
+}
+
+/// Source of the everyday rows that a user's own check learns from beside the user's rows.
+pub const EVERYDAY: &str = "made-everyday";
+
+/// Harmless texts of many kinds: a user labels what a check is to find and what is near it, seldom what has nothing to do with it.
+pub fn everyday(embedding: &Embedding, seed: u64) -> Vec<Row> {
+    let mut rng = Rng::new(seed ^ 0xe7);
+    let vocabulary = Vocabulary::of(embedding);
+    let sentences: Vec<String> = (0..EVERYDAY_ROWS / 4).map(|_| synthetic::harm_prose(false, &mut rng)).collect();
+    let sentences: Vec<&str> = sentences.iter().map(String::as_str).filter(|s| s.len() < 140).collect();
+    (0..EVERYDAY_ROWS)
+        .map(|i| {
+            let rng = &mut rng;
+            let text = match i % 12 {
+                0..=2 => task(&sentences, rng),
+                3 | 4 => synthetic::harm_prose(false, rng),
+                5 => synthetic::harmless(rng),
+                6 => synthetic::mail(rng),
+                7 => synthetic::agent_order(false, &[], rng),
+                8 => synthetic::note(false, &[], rng),
+                9 => synthetic::code_text(rng),
+                10 => list(&vocabulary, rng),
+                _ => synthetic::advert(false, rng),
+            };
+            row(text, false, EVERYDAY)
+        })
+        .collect()
 }
 
 /// Requests with a made suffix, to weigh the detector of suffixes.

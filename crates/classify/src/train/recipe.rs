@@ -99,13 +99,18 @@ pub fn ship_toxicity(
     Ok(trained(model.bytes(), &model.metadata))
 }
 
-/// Trains a check of a user's own.
+/// Trains a check of a user's own, from the user's rows and made ones that have nothing to do with them. How the parts are weighed, and the
+/// thresholds, come from the user's rows alone.
 ///
 /// # Errors
 /// [`TrainError`] if the name is none, or the data will not do.
 pub fn custom(name: &str, files: TrainingFiles, embedding: &Embedding, seed: u64) -> Result<Trained, TrainError> {
     check_name(name)?;
-    let data = TextData::custom(name, files.rows, files.digests);
+    let mut rows = files.rows;
+    // Before rows of one class are made: what is made is not what was asked for.
+    super::check_classes(&rows)?;
+    rows.extend(super::made::everyday(embedding, seed));
+    let data = TextData::custom(name, rows, files.digests);
     let model: TextModel = text_model(data, embedding, seed)?;
     Ok(trained(model.bytes(), &model.metadata))
 }
@@ -172,6 +177,26 @@ mod tests {
         assert!(model.summary.contains("a.jsonl") && model.results.contains("| positive | 20 |"), "{}", model.results);
         let back = TextModel::parse(&model.bytes, builtin_embedding()).expect("what was written");
         assert_eq!(back.metadata.id, "price-list");
+    }
+
+    #[test]
+    fn a_check_of_few_rows_leaves_alone_what_has_nothing_to_do_with_it() {
+        let (mut files, text) = (TrainingFiles::default(), labelled(40));
+        files.add("a.jsonl", text.as_bytes(), &text).expect("rows");
+        let model = custom("price-list", files, builtin_embedding(), 1).expect("a model");
+        let model = TextModel::parse(&model.bytes, builtin_embedding()).expect("what was written");
+        let flag = model.metadata.calibration.thresholds[0].flag;
+        let score = |text: &str| crate::model::sigmoid(model.logit_of(text, builtin_embedding()));
+        assert!(score("the internal price list for the crates") >= flag);
+        for text in [
+            "The harbour was quiet, and the fishermen mended their nets in the shade.",
+            "What is the boiling point of water on Mount Everest?",
+            "error[E0382]: borrow of moved value: `config` in src/main.rs line 12",
+            "Dear Ms Tanaka, the minutes of Monday are attached. Kind regards, Lena",
+            "[package]\nname = \"demo\"\nedition = \"2024\"\n\n[dependencies]\nserde = \"1\"",
+        ] {
+            assert!(score(text) < flag, "{text}: {}", score(text));
+        }
     }
 
     #[test]

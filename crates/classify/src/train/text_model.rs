@@ -1,6 +1,7 @@
 //! Models of whole texts for one check: toxicity, and what a user labels.
 
 use super::fit::{self, DenseSettings, Full, Sparse, SparseSettings};
+use super::made::EVERYDAY;
 use super::prepare::{Prepared, prepare};
 use super::{Row, TrainError, check_classes, threshold_at};
 use crate::Thresholds;
@@ -60,16 +61,13 @@ pub fn text_model(data: TextData, embedding: &Embedding, seed: u64) -> Result<Te
             passages: passages(&hashed, &dense, embedding, &p.view, &p.features),
             positive: p.positive,
             weight: counts.weight(p),
-            taught: p.source == TAUGHT,
+            to_learn: matches!(p.source.as_str(), TAUGHT | EVERYDAY),
         }));
     }
-    held.retain(|h| !h.taught);
+    held.retain(|h| !h.to_learn);
     let (hashed, dense) = base(prepared.iter(), bits, seed, &counts)?;
-    let rows: Vec<Full<'_>> = held
-        .iter()
-        .filter(|h| !h.taught)
-        .map(|h| Full { x: &h.whole, positive: h.positive, weight: h.weight })
-        .collect();
+    let rows: Vec<Full<'_>> =
+        held.iter().map(|h| Full { x: &h.whole, positive: h.positive, weight: h.weight }).collect();
     let last = fit::linear(&rows, 2, &[true, true])?;
     let bias = last.logit(&[0.0, 0.0]);
     let mix = [last.logit(&[1.0, 0.0]) - bias, last.logit(&[0.0, 1.0]) - bias, bias];
@@ -103,7 +101,8 @@ struct Held {
     passages: Vec<[f32; 2]>,
     positive: bool,
     weight: f32,
-    taught: bool,
+    /// Of rows that nobody labelled: the two parts learn from them, and nothing is measured on them.
+    to_learn: bool,
 }
 
 fn base<'a>(
