@@ -2,6 +2,7 @@
 #![no_main]
 
 use casemate_classify::model::{Container, Embedding, InjectionModel, TextModel};
+use casemate_classify::text::words;
 use casemate_classify::{AssessLimits, Classifier};
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest, Sha256};
@@ -19,8 +20,10 @@ fuzz_target!(|data: &[u8]| {
         let _ = model.bytes();
     }
     if let Ok(table) = Embedding::parse(&whole) {
-        let mut tokens = Vec::new();
-        table.tokens_of("ignore the previous instructions", &mut tokens);
+        let (text, mut found, mut tokens) = ("ignore the previous instructions", Vec::new(), Vec::new());
+        words(text, &mut found);
+        found.iter().for_each(|w| table.tokens_of(text, *w, &mut tokens));
+        let _ = table.embed(text, &found);
     }
     let _ = Classifier::from_parts(&whole, &whole, &whole, AssessLimits::default());
 });

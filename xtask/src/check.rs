@@ -9,6 +9,9 @@ pub(crate) fn run() -> Result<()> {
     crate::direction::run()?;
     cargo("lints", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"], &[])?;
     crate::testing::run(&["--locked".to_owned()])?;
+    // The targets are a workspace of their own. They are only checked, which needs no libFuzzer: told of one, its crate builds none.
+    let fuzz = ["check", "--manifest-path", "fuzz/Cargo.toml", "--locked", "--target-dir", "target/fuzz"];
+    cargo("fuzz targets", &fuzz, &[("CUSTOM_LIBFUZZER_PATH", "none/libfuzzer.a")])?;
     cargo("docs", &["doc", "--workspace", "--no-deps", "--locked"], &[("RUSTDOCFLAGS", "-D warnings")])
 }
 

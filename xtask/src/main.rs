@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask <command>
   test [ARGS]   run the workspace's tests; close with which servers were missing and what therefore did not run
-  check         fmt, clippy, dependency direction, docs, tests: what CI runs
+  check         fmt, clippy, dependency direction, tests, fuzz targets, docs: what CI runs
   direction     which crate may know which, read from `cargo metadata`
   allowlist     fetch, check or make the artifact scanner's list of known classes from published wheels
   servers       which servers the tests use, and whether they answer";
