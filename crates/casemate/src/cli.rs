@@ -359,16 +359,16 @@ pub(crate) struct TrainCalibrateArgs {
     /// Rows of your own traffic; those labelled 0 are used
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     pub(crate) data: Vec<PathBuf>,
-    /// The model file
+    /// The model file; that of this program when left out, which of --kind text is toxicity
     #[arg(long, value_name = "FILE")]
-    pub(crate) model: PathBuf,
+    pub(crate) model: Option<PathBuf>,
     /// What it is
     #[arg(long, value_enum, default_value = "injection")]
     pub(crate) kind: TrainedKind,
     /// Channel whose thresholds are chosen; of a model of --kind text there is one pair for all
     #[arg(long, value_enum, default_value = "chat")]
     pub(crate) channel: ChannelArg,
-    /// File to write: a tier names that of a check of your own; those of injection and toxicity count once they are built in
+    /// File to write: a tier names that of a check of your own, `gateway.models` those of injection and toxicity
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
 }

@@ -133,15 +133,34 @@ impl Classifier {
         Self::new(Table::Own(Box::new(embedding)), injection, toxicity, limits)
     }
 
-    /// The classifier that ships, with another injection model: to evaluate or calibrate it before it is built in.
+    /// The classifier that ships, with another injection model: to evaluate or calibrate it.
     ///
     /// # Errors
     /// [`ModelError`] if the file is broken or was made for another embedding table.
     pub fn with_injection(injection: &[u8]) -> Result<Self, ModelError> {
+        Self::with_models(Some(injection), None)
+    }
+
+    /// The classifier that ships, with other models in place of its own: calibrated ones, or ones trained on other data.
+    ///
+    /// # Errors
+    /// [`ModelError`] if a file is broken or was made for another embedding table.
+    pub fn with_models(injection: Option<&[u8]>, toxicity: Option<&[u8]>) -> Result<Self, ModelError> {
         let embedding = builtin_embedding();
-        let injection = InjectionModel::parse(injection, embedding)?;
-        let toxicity = TextModel::parse(TOXICITY, embedding)?;
+        let injection = InjectionModel::parse(injection.unwrap_or(INJECTION), embedding)?;
+        let toxicity = TextModel::parse(toxicity.unwrap_or(TOXICITY), embedding)?;
         Self::new(Table::Builtin(embedding), injection, toxicity, AssessLimits::default())
+    }
+
+    /// The files of the models that ship: injection, and toxicity.
+    pub const fn shipped_models() -> (&'static [u8], &'static [u8]) {
+        (INJECTION, TOXICITY)
+    }
+
+    /// True if injection scores are those of the model that ships, whatever the thresholds: a refit corrects these alone.
+    pub fn scores_as_shipped(&self) -> bool {
+        let (ours, theirs) = (&self.injection.metadata, &Self::builtin().injection.metadata);
+        (&ours.id, ours.seed, &ours.data) == (&theirs.id, theirs.seed, &theirs.data)
     }
 
     fn new(
@@ -334,6 +353,10 @@ mod tests {
             assert!(matches!(refused, ModelError::Shape { section: "META", .. }), "{refused}");
         }
         assert!(Classifier::with_injection(TOXICITY).is_err());
+        assert!(other.scores_as_shipped(), "its thresholds alone are others");
+        model.metadata.calibration.thresholds[3] = Thresholds { flag: 1.0, block: 1.0 };
+        model.metadata.seed += 1;
+        assert!(!Classifier::with_injection(&model.bytes()).expect("a model").scores_as_shipped());
     }
 
     #[test]

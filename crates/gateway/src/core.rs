@@ -48,7 +48,8 @@ impl Core {
         clock: Clock,
     ) -> Self {
         let breakers = (0..settings.upstreams.len() + settings.endpoints.len()).map(|_| Breaker::default()).collect();
-        let engines = Engines::remembering(settings.canaries.clone(), settings.known_texts_max);
+        let engines = Engines::remembering(settings.canaries.clone(), settings.known_texts_max)
+            .with_classifier(settings.classifier.clone());
         engines.load(settings.tiers.values().map(AsRef::as_ref));
         Self {
             conversations: Conversations::new(settings.conversations.clone()),

@@ -206,9 +206,15 @@ pub struct Corrected {
 }
 
 impl Heeded<'_> {
-    /// Corrects an injection score of the classifier that ships. The refit was fitted to the chat channel, and counts there.
-    pub fn correct(&self, text: &str, channel: Channel, score: f32, decision: Decision) -> Corrected {
-        let classifier = Classifier::builtin();
+    /// Corrects an injection score of `classifier`. The refit was fitted to the chat channel and the scores of the model that ships, and
+    /// counts for these.
+    pub fn correct(
+        &self,
+        classifier: &Classifier,
+        text: &str,
+        channel: Channel,
+        (score, decision): (f32, Decision),
+    ) -> Corrected {
         let unit = classifier.embed(text);
         let recalled =
             self.feedback.memory.as_ref().and_then(|m| m.recall(self.tenant, text, &Vector::quantise(&unit), self.now));
@@ -219,7 +225,7 @@ impl Heeded<'_> {
             (Some(Recalled { label: Label::Harmless, .. }), _) => {
                 Corrected { score, decision: Decision::Pass, judged: true }
             }
-            (None, Some(head)) if channel == Channel::Chat => {
+            (None, Some(head)) if channel == Channel::Chat && classifier.scores_as_shipped() => {
                 let score = head.correct(&unit, score);
                 let decision = classifier.injection_thresholds(channel).decide(score);
                 Corrected { score, decision, judged: false }

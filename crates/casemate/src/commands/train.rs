@@ -79,7 +79,16 @@ fn classifier(global: &Global, args: &TrainClassifierArgs) -> Done {
 
 fn calibrate(global: &Global, args: &TrainCalibrateArgs) -> Done {
     let rows = read(&args.data)?.rows;
-    let raw = model_file(&args.model)?;
+    let raw = match &args.model {
+        Some(path) => model_file(path)?,
+        None => {
+            let (injection, toxicity) = Classifier::shipped_models();
+            match args.kind {
+                TrainedKind::Injection => injection.to_vec(),
+                TrainedKind::Text => toxicity.to_vec(),
+            }
+        }
+    };
     tell_many("scoring", &rows);
     let done = match args.kind {
         // What scores is the model whose thresholds are chosen, with the rules and tables of this program.
@@ -89,7 +98,7 @@ fn calibrate(global: &Global, args: &TrainCalibrateArgs) -> Done {
         TrainedKind::Text => calibrate_text(builtin_embedding(), &raw, &rows),
     };
     let done = done.map_err(|e| match e {
-        TrainError::Model(_) => wrong_model(&args.model, args.kind, &e),
+        TrainError::Model(_) => wrong_model(args.model.as_deref().unwrap_or(Path::new("--model")), args.kind, &e),
         TrainError::Data(_) => Failure::usage("cannot calibrate with this", e.to_string())
             .at(rows::shown(&args.data))
             .remedy("give more rows of ordinary traffic, with label 0"),

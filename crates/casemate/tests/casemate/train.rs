@@ -156,6 +156,10 @@ fn a_model_is_judged_by_itself_and_one_of_another_kind_is_told() {
     assert_eq!(stdout(&named), stdout(&shipped), "the model that ships, named, says what it says unnamed");
     json(&call(&["calibrate", "--data", "harmless.jsonl", "--model", &ours, "--out", "low.bin", "--format", "json"]));
     assert_eq!(call(&["eval", "--data", "rows.jsonl", "--model", "low.bin"]).status.code(), Some(0));
+    // Left out, it is the one that ships.
+    json(&call(&["calibrate", "--data", "harmless.jsonl", "--out", "low-too.bin", "--format", "json"]));
+    let read = |name: &str| std::fs::read(dir.path().join(name)).expect("what was written");
+    assert_eq!(read("low.bin"), read("low-too.bin"));
     refused(&call(&["eval", "--data", "rows.jsonl", "--model", &toxicity]), "say `--kind text`");
     refused(&call(&["eval", "--kind", "text", "--data", "rows.jsonl", "--model", &ours]), "say `--kind injection`");
     let out = ["--out", "c.bin"];

@@ -118,6 +118,7 @@ pub fn compile_in(
         let why = format!("is {}", written.known_texts_max);
         c.problem("gateway.known_texts_max", why, format!("choose 0 to {KNOWN_TEXTS_MAX}"));
     }
+    let classifier = c.models(&written.models);
     let conversations = c.conversations(&written.conversations);
     let limits = &written.limits;
     match (listen, pepper) {
@@ -149,6 +150,7 @@ pub fn compile_in(
             release_key: secrets.get(RELEASE_KEY_PATH).map(|s| Secret::new(s.expose().as_bytes().to_vec())),
             canaries,
             known_texts_max: written.known_texts_max,
+            classifier,
             conversations,
             surge,
             abuse: written.abuse.clone(),

@@ -9,9 +9,9 @@ use std::time::Duration;
 use casemate_classify::external::{Desk, DeskSettings, GreyBand, Service, ServiceError, ServiceKind, ServiceSettings};
 #[cfg(any(feature = "onnx", feature = "onnx-ort"))]
 use casemate_classify::external::{OnnxError, OnnxModel, OnnxSettings};
-use casemate_classify::model::builtin_embedding;
+use casemate_classify::model::{ModelError, builtin_embedding};
 use casemate_classify::session::{ArgumentKind, ConversationSettings, ToolPolicy};
-use casemate_classify::{CustomCheck, Thresholds};
+use casemate_classify::{Classifier, CustomCheck, Thresholds};
 use casemate_finding::Secret;
 use casemate_store::model::Role;
 
@@ -20,8 +20,8 @@ use super::defences::{Adviser, AdviserBy, ConversationDefence, Defences, OwnChec
 use super::settings::{Action, Inspection};
 use super::written::{TierConfig, adviser_key_path};
 use super::written_defences::{
-    About, AdviserConfig, ConversationConfig, ConversationsConfig, Direction, OwnCheckConfig, SecondOpinionConfig,
-    ToolsConfig,
+    About, AdviserConfig, ConversationConfig, ConversationsConfig, Direction, ModelsConfig, OwnCheckConfig,
+    SecondOpinionConfig, ToolsConfig,
 };
 
 /// Longest file of a check.
@@ -142,6 +142,35 @@ impl Compiler<'_> {
         };
         named.checks.insert(file, model.clone());
         model
+    }
+
+    /// The classifier with the models that are named; none if it is the one that ships.
+    pub(super) fn models(&mut self, written: &ModelsConfig) -> Option<Arc<Classifier>> {
+        let injection = written.injection.as_deref();
+        let injection = self.model(injection, "injection", |raw| Classifier::with_models(Some(raw), None));
+        let toxicity = written.toxicity.as_deref();
+        let toxicity = self.model(toxicity, "toxicity", |raw| Classifier::with_models(None, Some(raw)));
+        let named = injection.is_some() || toxicity.is_some();
+        named.then(|| Classifier::with_models(injection.as_deref(), toxicity.as_deref()).ok().map(Arc::new)).flatten()
+    }
+
+    /// The bytes of a model that loads.
+    fn model(
+        &mut self,
+        file: Option<&Path>,
+        name: &str,
+        load: impl Fn(&[u8]) -> Result<Classifier, ModelError>,
+    ) -> Option<Vec<u8>> {
+        let file = self.base.join(file?);
+        let read = read_file(&file, MODEL_BYTES_MAX).and_then(|raw| match load(&raw) {
+            Ok(_) => Ok(raw),
+            Err(e) => Err(format!("{} does not load: {e}", file.display())),
+        });
+        read.map_err(|why| {
+            let remedy = "name a whole file that `casemate train` wrote, or leave it out for the model that ships";
+            self.problem(format!("gateway.models.{name}"), why, remedy);
+        })
+        .ok()
     }
 
     /// Everyone who may be asked. Those that are wrong are known by name, so that one mistake is told once.

@@ -19,5 +19,5 @@ pub use written::{
 };
 pub use written_defences::{
     About, AdviserConfig, AdviserKind, ApprovalsConfig, ConversationConfig, ConversationsConfig, Direction, Firmness,
-    OwnCheckConfig, SecondOpinionConfig, ToolsConfig,
+    ModelsConfig, OwnCheckConfig, SecondOpinionConfig, ToolsConfig,
 };

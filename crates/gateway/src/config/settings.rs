@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casemate_classify::CanarySet;
+use casemate_classify::{CanarySet, Classifier};
 use casemate_finding::Secret;
 use casemate_wire::Dialect;
 use casemate_wire::json::JsonLimits;
@@ -264,6 +264,8 @@ pub struct Settings {
     pub canaries: Option<Arc<CanarySet>>,
     /// Most texts whose judgement is remembered; 0 for none.
     pub known_texts_max: usize,
+    /// The classifier, where models of one's own are in it.
+    pub classifier: Option<Arc<Classifier>>,
     /// Bounds of the conversations that are followed.
     pub conversations: ConversationsConfig,
     /// Volume detector.

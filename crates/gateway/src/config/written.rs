@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::Action;
 use super::written_defences::{
-    AdviserConfig, ConversationConfig, ConversationsConfig, OwnCheckConfig, SecondOpinionConfig, ToolsConfig,
+    AdviserConfig, ConversationConfig, ConversationsConfig, ModelsConfig, OwnCheckConfig, SecondOpinionConfig,
+    ToolsConfig,
 };
 
 /// The `gateway:` section.
@@ -47,6 +48,8 @@ pub struct GatewayConfig {
     /// Texts of requests whose judgement is remembered (without the text, under a keyed hash, tenant by tenant), so that system
     /// prompts and earlier turns are judged once: 0 for none, at most 1,048,576. Some 300 bytes each. Default 8,192.
     pub known_texts_max: usize,
+    /// Models in place of those that ship.
+    pub models: ModelsConfig,
     /// Conversations that are followed, of all tiers that ask for it.
     pub conversations: ConversationsConfig,
     /// Detectors of abuse.
@@ -72,6 +75,7 @@ impl Default for GatewayConfig {
             pepper: None,
             canaries: Vec::new(),
             known_texts_max: 8_192,
+            models: ModelsConfig::default(),
             conversations: ConversationsConfig::default(),
             abuse: AbuseConfig::default(),
         }

@@ -12,6 +12,16 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::Action;
 
+/// Models in place of those that ship, for every tier.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelsConfig {
+    /// File of `casemate train injection` or `casemate train calibrate --kind injection`.
+    pub injection: Option<PathBuf>,
+    /// File of `casemate train toxicity`, or of `casemate train calibrate --kind text` on it.
+    pub toxicity: Option<PathBuf>,
+}
+
 /// What to do about a finding that can be let pass or refused, and nothing in between.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -17,6 +17,8 @@ use crate::config::{Action, Checks, OwnCheck, Tier, ToolDefence};
 pub struct Engines {
     canaries: Option<Arc<CanarySet>>,
     known: Arc<KnownTexts>,
+    /// None is the classifier that ships.
+    classifier: Option<Arc<Classifier>>,
 }
 
 impl Engines {
@@ -27,7 +29,18 @@ impl Engines {
 
     /// The same, and remembers what was said of about so many texts.
     pub fn remembering(canaries: Option<Arc<CanarySet>>, known_texts_max: usize) -> Self {
-        Self { canaries, known: Arc::new(KnownTexts::new(known_texts_max)) }
+        Self { canaries, known: Arc::new(KnownTexts::new(known_texts_max)), classifier: None }
+    }
+
+    /// The same with models of one's own, if there are any.
+    #[must_use]
+    pub fn with_classifier(self, classifier: Option<Arc<Classifier>>) -> Self {
+        Self { classifier, ..self }
+    }
+
+    /// The classifier that judges.
+    pub(super) fn classifier(&self) -> &Classifier {
+        self.classifier.as_deref().unwrap_or_else(|| Classifier::builtin())
     }
 
     /// Loads what some tier demands, so that no request waits for it; what none does is not loaded.
@@ -48,7 +61,7 @@ impl Engines {
             Engine::builtin();
         }
         if classifies {
-            Classifier::builtin();
+            self.classifier();
         }
         tracing::info!(detects, classifies, "engines loaded");
     }
@@ -75,12 +88,12 @@ impl Engines {
 
     /// What the classifiers say of `text`.
     pub(super) fn assess(&self, text: &str, channel: ClassChannel) -> Assessment {
-        Classifier::builtin().assess(text, channel)
+        self.classifier().assess(text, channel)
     }
 
     /// Where a text stands among others by its meaning.
     pub(crate) fn vector(&self, text: &str) -> Vector {
-        Vector::quantise(&Classifier::builtin().embed(text))
+        Vector::quantise(&self.classifier().embed(text))
     }
 
     /// What a check of one's own says of `text`, of which the last `fresh` bytes are new, if there is anything to say.
@@ -90,7 +103,7 @@ impl Engines {
         (text, fresh): (&str, usize),
         path: &dyn Fn() -> String,
     ) -> Option<Notice> {
-        let seen = check.judge(text, fresh, Classifier::builtin().embedding());
+        let seen = check.judge(text, fresh, self.classifier().embedding());
         // What was not read whole is not clean.
         let decision = if seen.complete { seen.decision } else { seen.decision.max(Decision::Flag) };
         let action = decide(decision, check.action);

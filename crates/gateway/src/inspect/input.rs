@@ -216,10 +216,12 @@ impl Walk<'_> {
         // Whoever writes the system prompt speaks with its authority: strong words there are noted, not refused.
         let injection = if carrier.channel == Channel::System { injection.min(Action::Flag) } else { injection };
         let asked = self.heeded.filter(|_| injection != Action::Off);
-        let corrected = asked
-            .map_or(Corrected { score: seen.injection, decision: seen.injection_decision, judged: false }, |heeded| {
-                heeded.correct(text, channel, seen.injection, seen.injection_decision)
-            });
+        let corrected = asked.map_or(
+            Corrected { score: seen.injection, decision: seen.injection_decision, judged: false },
+            |heeded| {
+                heeded.correct(self.engines.classifier(), text, channel, (seen.injection, seen.injection_decision))
+            },
+        );
         for (check, about, decision, action, score) in [
             (Check::Injection, About::Injection, corrected.decision, injection, corrected.score),
             (Check::Toxicity, About::Toxicity, seen.toxicity_decision, toxicity, seen.toxicity),

@@ -135,8 +135,8 @@ async fn a_refit_counts_only_if_it_is_signed() {
     assert_eq!((all.count, unused), (1, vec![]));
     let heeded = all.of("anybody", UnixMs(0)).unwrap();
     let seen = c.assess(ASK, casemate_classify::Channel::Chat);
-    let chat = heeded.correct(ASK, casemate_classify::Channel::Chat, seen.injection, seen.injection_decision);
+    let chat = heeded.correct(c, ASK, casemate_classify::Channel::Chat, (seen.injection, seen.injection_decision));
     assert!(chat.score > seen.injection && !chat.judged);
-    let tool = heeded.correct(ASK, casemate_classify::Channel::Tool, seen.injection, seen.injection_decision);
+    let tool = heeded.correct(c, ASK, casemate_classify::Channel::Tool, (seen.injection, seen.injection_decision));
     assert_eq!(tool.score, seen.injection, "it was fitted to the chat channel");
 }

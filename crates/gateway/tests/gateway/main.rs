@@ -17,6 +17,7 @@ mod models;
 #[cfg(any(feature = "onnx", feature = "onnx-ort"))]
 mod onnx;
 mod own_checks;
+mod own_models;
 mod sdk;
 mod second_opinions;
 mod stub;
