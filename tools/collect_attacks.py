@@ -23,7 +23,7 @@ import yaml
 
 SEED, FILLS_PER_TEMPLATE, AGENT_ROWS_MAX, TEXT_MAX = 20261122, 6, 2500, 6000
 CONTEST_ROWS_MAX = 4000
-ABOUT_SECRETS = re.compile(r"(?i)secret|pass ?(word|code|phrase)|hidden|confidential|(system|initial|original|first|previous|earlier|above|your|entire) (\\w+ )?(prompt|instruction|message|rule)|prelude|(ignore|forget|disregard|override)\\b.*(instruct|rule|prompt|all|previous)|jailbreak|developer mode|\\bDAN\\b|repeat (everything|all|the)|admin|code ?word|given (at|in) the (start|beginning)|string .*(above|given)")
+ABOUT_SECRETS = re.compile(r"(?i)secret|pass ?(word|code|phrase)|hidden|confidential|(system|initial|original|first|previous|earlier|above|your|entire) (prompt|instruction|message|rule)|prelude|jailbreak|developer mode|repeat (everything|all|the)|admin|code ?word|given (at|in) the (start|beginning)|string .*(above|given)")
 NAMES, HOSTS = ("contact", "anna.k", "ops", "jlopez", "support", "m.chen", "office", "tom"), ("example.com", "example.org", "mail.example.net", "corp.example")
 LICENCES = ("mit", "apache", "cc-by", "attribution 4.0")
 
@@ -231,7 +231,7 @@ def bfcl_eval(w, rng):
 
 def prompt_armor(w, rng):
     """Of its list the entries of two contests: requests for a secret that a model keeps (SaTML 2024) and mails that give orders to an
-    agent (LLMail-Inject), both MIT. Its other sources are sets that detectors are measured with, and are left out."""
+    agent (LLMail-Inject), under the package's Apache-2.0. Its other sources are sets that detectors are measured with, and are left out."""
     rows = [json.loads(line) for line in w.text("prompt_armor/data/attacks/known_attacks.jsonl").splitlines()]
     for contest, kind in (("satml-ctf-2024", "secret"), ("llmail-inject", "mail")):
         texts = [r["text"] for r in rows if r["source"] == contest]

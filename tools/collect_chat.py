@@ -18,7 +18,7 @@ from collect_attacks import Apart
 
 SEED, OF_SUITE, OF_BENCH, OF_TALKS, TEXT_MAX, GROUPS = 20261122, 24, 700, 2500, 3000, 4
 # A role that is told to break its rules is an attack, wherever it was published.
-TRICKS = re.compile(r"(?i)jailbr|ignore (all|any|the|your|previous)|no (restrictions|limits|filter)|unfiltered|uncensored|developer mode|\\bDAN\\b|do anything now|bypass|system prompt|without (any )?(restriction|censor)")
+TRICKS = re.compile(r"(?i)jailbr|ignore (all|any|the|your|previous)|no (restrictions|limits|filter)|unfiltered|uncensored|developer mode|do anything now|bypass|system prompt|without (any )?(restriction|censor)")
 # By the licence file of `evals`: data sets under licences of their own.
 OTHER_LICENCE = {"text_compression", "steganography", "schelling_point", "ballots", "sandbagging", "theory_of_mind", "already_said_that"}
 # Orders against the system prompt, strings that break programs, games of deceit, tools that lie.
